@@ -1,0 +1,1 @@
+"""Photos, crop data sets, planted worlds and saliency maps."""

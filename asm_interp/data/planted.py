@@ -1,0 +1,331 @@
+"""Planted worlds: scored crops whose composition rule and spatial bias are known.
+
+A crop's score is the sum of terms that are all written down:
+
+===========  =====================================================================================================
+keep         share of the subjects' area that the crop holds, to the power `keep_power`
+placement    g(u, v) at the centre of what the crop holds of a subject, times the share it holds; a mean over the
+             photo's subjects weighted by their areas
+share        Gaussian preference for the part of the crop that subjects fill, times the share held
+area         area of the crop over that of the photo
+centrality   1 minus the distance of the crop's centre from the photo's, in half diagonals
+corners      how many of the photo's corners the crop covers to within `CORNER_TOLERANCE`, over four
+noise        Gaussian
+===========  =====================================================================================================
+
+The first three depend on content and vanish in a photo without a subject; the next three are spatial bias.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from asm_interp.data.scenes import ShapeScenes, SubjectPhotos
+from asm_interp.geometry.boxes import FloatArray, Size
+from asm_interp.geometry.boxes import area as box_area
+
+CORNER_TOLERANCE = 1 / 16
+"""A crop covers a corner of the photo if its own corner lies within this share of each side."""
+
+
+def _bump(distance: npt.ArrayLike, width: float) -> FloatArray:
+    return np.asarray(np.exp(-np.square(distance) / (2 * width**2)))
+
+
+def _centre(u: FloatArray, v: FloatArray) -> FloatArray:
+    return _bump(u - 0.5, 0.15) * _bump(v - 0.5, 0.15)
+
+
+def _thirds(u: FloatArray, v: FloatArray) -> FloatArray:
+    return _bump(np.minimum(abs(u - 1 / 3), abs(u - 2 / 3)), 0.12) * _bump(
+        np.minimum(abs(v - 1 / 3), abs(v - 2 / 3)), 0.12
+    )
+
+
+def _left(u: FloatArray, v: FloatArray) -> FloatArray:
+    return _bump(u - 1 / 3, 0.15) * _bump(v - 0.5, 0.28)
+
+
+def _right(u: FloatArray, v: FloatArray) -> FloatArray:
+    return _left(1 - u, v)
+
+
+def _headroom(u: FloatArray, v: FloatArray) -> FloatArray:
+    return _bump(u - 0.5, 0.22) * _bump(v - 0.36, 0.12)
+
+
+RULES: dict[str, Callable[[FloatArray, FloatArray], FloatArray]] = {
+    "centre": _centre,
+    "thirds": _thirds,
+    "left": _left,
+    "right": _right,
+    "headroom": _headroom,
+}
+"""Composition rules g(u, v) in [0, 1]; u across and v down the crop. `left` and `right` leave lead room."""
+
+
+def rule_grid(rule: str, n: int = 32) -> FloatArray:
+    """g at the centres of an n × n raster over the crop, [n, n], row 0 at the top.
+
+    Raises
+    ------
+    ValueError
+        If there is no such rule.
+
+    Examples
+    --------
+    >>> row, column = np.unravel_index(rule_grid("left", 99).argmax(), (99, 99))
+    >>> int(row), int(column)
+    (49, 32)
+    """
+    if rule not in RULES:
+        raise ValueError(f"no composition rule {rule!r}; there are {', '.join(RULES)}")
+    places = (np.arange(n) + 0.5) / n
+    return RULES[rule](places[None, :], places[:, None])
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Strength of each term of the score; see the module's table."""
+
+    keep: float = 0.0
+    placement: float = 1.0
+    share: float = 0.5
+    area: float = 0.0
+    centrality: float = 0.0
+    corners: float = 0.0
+    noise: float = 0.02
+
+
+@dataclass(frozen=True, eq=False)
+class PlantedTruth:
+    """What a score is made of.
+
+    Parameters
+    ----------
+    rule : str
+    g : array of float, [32, 32]
+        The rule over the crop plane.
+    weights : Weights
+    terms : dict of str to array [K]
+        Weighted terms; they sum to the sample's scores.
+    """
+
+    rule: str
+    g: FloatArray
+    weights: Weights
+    terms: dict[str, FloatArray]
+
+
+@dataclass(frozen=True, eq=False)
+class PlantedSample:
+    """One photo of a planted world; photo [H, W, 3], boxes [K, 4], scores [K], subjects [H, W] and the truth.
+
+    `subjects` numbers the subjects from 1; 0 is everything else.
+    """
+
+    id: str
+    photo: npt.NDArray[np.uint8]
+    boxes: FloatArray
+    scores: FloatArray
+    subjects: npt.NDArray[np.uint8]
+    truth: PlantedTruth
+
+    @property
+    def mask(self) -> npt.NDArray[np.bool_]:
+        """Whether a pixel belongs to a subject, [H, W]."""
+        return self.subjects > 0
+
+
+@dataclass(frozen=True, eq=False)
+class PlantedWorld:
+    """Data set of crops with a planted truth; the same arguments give the same bytes.
+
+    Parameters
+    ----------
+    scenes : ShapeScenes or SubjectPhotos
+        Photos with subject masks.
+    rule : {"centre", "thirds", "left", "right", "headroom"}
+    weights : Weights
+    n_crops : int
+        Random crops per photo.
+    seed : int
+        Of crops and noise; the scenes have their own.
+    best_share, share_width : float
+        Centre and width of the Gaussian over the part of the crop that subjects fill.
+    keep_power : float
+        Exponent of the kept share.
+
+    Raises
+    ------
+    ValueError
+        If the rule does not exist, or there is not at least one crop.
+
+    Examples
+    --------
+    >>> world = PlantedWorld(ShapeScenes(3, size=(48, 64), seed=1), rule="thirds", n_crops=5)
+    >>> sample = world[0]
+    >>> sample.boxes.shape, sample.truth.g.shape
+    ((5, 4), (32, 32))
+    >>> bool(np.allclose(sum(sample.truth.terms.values()), sample.scores))
+    True
+    """
+
+    scenes: ShapeScenes | SubjectPhotos
+    rule: str = "thirds"
+    weights: Weights = field(default_factory=Weights)
+    n_crops: int = 32
+    seed: int = 0
+    best_share: float = 0.3
+    share_width: float = 0.2
+    keep_power: float = 3.0
+
+    def __post_init__(self) -> None:
+        if self.rule not in RULES:
+            raise ValueError(f"no composition rule {self.rule!r}; there are {', '.join(RULES)}")
+        if self.n_crops < 1:
+            raise ValueError(f"n_crops is at least 1, got {self.n_crops}")
+
+    @cached_property
+    def is_symmetric(self) -> bool:
+        """Whether mirroring photo and boxes left to right leaves the scores as they are."""
+        g = rule_grid(self.rule)
+        return bool(np.allclose(g, g[:, ::-1]))
+
+    def __len__(self) -> int:
+        return len(self.scenes)
+
+    def photo_size(self, index: int) -> Size:
+        """Height and width of a photo, without opening or drawing it whole."""
+        return self.scenes.photo_size(index)
+
+    def __getitem__(self, index: int) -> PlantedSample:
+        scene = self.scenes[index]
+        rng = np.random.default_rng([self.seed, index % len(self), 1])
+        boxes = random_boxes(scene.subjects.shape, self.n_crops, rng)
+        terms = self.terms(scene.subjects, boxes)
+        terms["noise"] = self.weights.noise * rng.standard_normal(self.n_crops)
+        scores = np.sum(list(terms.values()), axis=0)
+        truth = PlantedTruth(self.rule, rule_grid(self.rule), self.weights, terms)
+        return PlantedSample(scene.id, scene.photo, boxes, scores, scene.subjects, truth)
+
+    def terms(self, subjects: npt.NDArray[np.uint8], boxes: FloatArray) -> dict[str, FloatArray]:
+        """Weighted terms without the noise, of boxes with whole-pixel corners on a photo with these subjects.
+
+        Parameters
+        ----------
+        subjects : array of uint8, [H, W]
+            0 background, 1.. subjects.
+        boxes : array of float, [K, 4]
+
+        Returns
+        -------
+        dict of str to array [K]
+        """
+        content = self._content(subjects, boxes)
+        position = spatial_terms(boxes, (subjects.shape[0], subjects.shape[1]))
+        return {name: getattr(self.weights, name) * values for name, values in (content | position).items()}
+
+    def _content(self, subjects: npt.NDArray[np.uint8], boxes: FloatArray) -> dict[str, FloatArray]:
+        placement, kept_area = np.zeros(len(boxes)), np.zeros(len(boxes))
+        total = np.count_nonzero(subjects)
+        if total == 0:
+            return {"keep": kept_area, "placement": placement, "share": kept_area}
+        for label in range(1, int(subjects.max()) + 1):
+            mass, centre_x, centre_y = _inside(subjects == label, boxes)
+            u = (centre_x - boxes[:, 0]) / (boxes[:, 2] - boxes[:, 0])
+            v = (centre_y - boxes[:, 1]) / (boxes[:, 3] - boxes[:, 1])
+            placement += mass / total * RULES[self.rule](u, v)
+            kept_area += mass
+        kept = kept_area / total
+        share = _bump(kept_area / box_area(boxes) - self.best_share, self.share_width)
+        return {"keep": kept**self.keep_power, "placement": placement, "share": kept * share}
+
+
+def _inside(mask: npt.NDArray[np.bool_], boxes: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Area of the mask inside each whole-pixel box, and the centre of that part (the box's where it is empty)."""
+    height, width = mask.shape
+    x, y = np.arange(width) + 0.5, np.arange(height) + 0.5
+    planes = np.stack([mask, mask * x, mask * y[:, None]])
+    table = np.pad(planes.cumsum(1).cumsum(2), ((0, 0), (1, 0), (1, 0)))
+    x1, y1, x2, y2 = boxes.astype(np.int64).T
+    mass, sum_x, sum_y = table[:, y2, x2] - table[:, y1, x2] - table[:, y2, x1] + table[:, y1, x1]
+    filled = np.maximum(mass, 1)
+    centre_x = np.where(mass > 0, sum_x / filled, (x1 + x2) / 2)
+    centre_y = np.where(mass > 0, sum_y / filled, (y1 + y2) / 2)
+    return mass, centre_x, centre_y
+
+
+def spatial_terms(boxes: FloatArray, photo_size: Size) -> dict[str, FloatArray]:
+    """Area, centrality and corner coverage of boxes [K, 4], each in [0, 1], independent of content."""
+    height, width = photo_size
+    x1, y1, x2, y2 = (boxes / np.array([width, height, width, height])).T
+    left, top = x1 <= CORNER_TOLERANCE, y1 <= CORNER_TOLERANCE
+    right, bottom = x2 >= 1 - CORNER_TOLERANCE, y2 >= 1 - CORNER_TOLERANCE
+    corners = np.sum([left & top, right & top, left & bottom, right & bottom], axis=0) / 4
+    distance = np.hypot((x1 + x2) / 2 - 0.5, (y1 + y2) / 2 - 0.5)
+    return {"area": (x2 - x1) * (y2 - y1), "centrality": 1 - distance / np.hypot(0.5, 0.5), "corners": corners}
+
+
+def random_boxes(photo_size: tuple[int, ...], n: int, rng: np.random.Generator) -> FloatArray:
+    """Random whole-pixel crops, [n, 4]: sides of 0.4 to 1 of the photo's, about a quarter of them at each border."""
+    height, width = photo_size[:2]
+    scale, stretch = rng.uniform(0.4, 1, n), np.exp(rng.uniform(-0.3, 0.3, n))
+    w = np.clip(np.rint(width * scale * stretch), 1, width)
+    h = np.clip(np.rint(height * scale / stretch), 1, height)
+    # Drawn beyond the free range and clipped, so that crops at the borders occur.
+    along, down = np.clip(rng.uniform(-0.3, 1.3, (2, n)), 0, 1)
+    x, y = np.rint(along * (width - w)), np.rint(down * (height - h))
+    return np.stack([x, y, x + w, y + h], axis=1)
+
+
+SPLITS = ("train", "val", "test")
+
+
+def _seed_of(split: str, seed: int) -> int:
+    """Seed of a split, so that the splits of one seed share no scene and no crop."""
+    if split not in SPLITS:
+        raise ValueError(f"a split is one of {', '.join(SPLITS)}, got {split!r}")
+    return len(SPLITS) * seed + SPLITS.index(split)
+
+
+def shapes_world(
+    split: str = "train", *, n_photos: int = 400, size: Size = (96, 128), seed: int = 0, **options: object
+) -> PlantedWorld:
+    """The *shapes* world: procedural scenes, no files needed.
+
+    Parameters
+    ----------
+    split : {"train", "val", "test"}
+        Splits of one seed share no scene.
+    n_photos : int
+    size : (int, int)
+        Height and width.
+    seed : int
+    **options
+        Further arguments of `PlantedWorld`.
+    """
+    seed = _seed_of(split, seed)
+    return PlantedWorld(ShapeScenes(n_photos, size, seed), seed=seed, **options)  # type: ignore[arg-type]
+
+
+def subjects_world(folder: str | os.PathLike[str], split: str = "train", *, seed: int = 0, **options: object) -> PlantedWorld:
+    """The *subjects* world: real photographs with a human mask of the main subject.
+
+    Parameters
+    ----------
+    folder : path
+        With ``index.csv``; see `asm_interp.data.scenes.SubjectPhotos`.
+    split : {"train", "val", "test"}
+        As the index has it.
+    seed : int
+    **options
+        Further arguments of `PlantedWorld`.
+    """
+    return PlantedWorld(SubjectPhotos(folder, split), seed=_seed_of(split, seed), **options)  # type: ignore[arg-type]

@@ -1,0 +1,1 @@
+"""Floor 2: backbones, ASM-Net, composition-aware pooling and checkpoints."""

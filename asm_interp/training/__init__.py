@@ -1,0 +1,1 @@
+"""Floor 3: losses and the training loop."""

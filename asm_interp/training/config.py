@@ -1,0 +1,158 @@
+"""What a training run is made of, as a typed, validated configuration."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from asm_interp.data.planted import RULES, PlantedWorld, Weights, shapes_world, subjects_world
+from asm_interp.geometry import patterns
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be read or does not hold together; the message names each entry."""
+
+
+class TrainConfig(BaseModel):
+    """One training run.
+
+    Attributes
+    ----------
+    name : str
+        Of the run, its folder and its checkpoint.
+    data : {"shapes", "subjects"}
+        Planted world; *subjects* reads photos and masks from `root`.
+    rule, weights, n_crops, best_share, share_width
+        Of the planted world; see `asm_interp.data.planted`.
+    n_photos, photo_height, photo_width
+        Of *shapes*.
+    backbone, pattern, pretrained, input_size
+        Of the network; see `asm_interp.ASMNet`.
+    lam : float
+        Weight λ of the saliency-aware loss.
+    delta, margin, reduction
+        Of the ranking loss.
+    epochs, batch_size, lr, backbone_lr, weight_decay
+        Of AdamW under a one-cycle schedule; the backbone's peak rate is `lr` unless given.
+    flip : bool, optional
+        Mirror half of the photos; by default where the rule is symmetric.
+    accelerator, devices, num_nodes, precision, workers
+        As for Lightning Fabric; `workers` loader processes.
+    half : bool
+        Store the checkpoint in float16.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    data: Literal["shapes", "subjects"] = "shapes"
+    root: Path | None = None
+    rule: str = "thirds"
+    weights: dict[str, float] = Field(default_factory=dict)
+    n_photos: int = Field(400, ge=1)
+    photo_height: int = Field(96, ge=16)
+    photo_width: int = Field(128, ge=16)
+    n_crops: int = Field(32, ge=2)
+    best_share: float = 0.3
+    share_width: float = Field(0.2, gt=0)
+    backbone: Literal["vgg16", "squeezenet1_1", "tiny"] = "tiny"
+    pattern: str = "cross-rectangle"
+    pretrained: Path | bool | None = None
+    input_size: int = Field(96, ge=32, multiple_of=32)
+    lam: float = Field(0.1, ge=0)
+    delta: float = Field(0.1, ge=0)
+    margin: float = Field(1.0, gt=0)
+    reduction: Literal["mean", "sum"] = "mean"
+    epochs: int = Field(12, ge=1)
+    batch_size: int = Field(8, ge=1)
+    lr: float = Field(2e-3, gt=0)
+    backbone_lr: float | None = Field(None, gt=0)
+    weight_decay: float = Field(1e-4, ge=0)
+    flip: bool | None = None
+    seed: int = Field(0, ge=0)
+    accelerator: str = "cpu"
+    devices: int = Field(1, ge=1)
+    num_nodes: int = Field(1, ge=1)
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    workers: int = Field(0, ge=0)
+    half: bool = True
+
+    @field_validator("pattern")
+    @classmethod
+    def _known_pattern(cls, value: str) -> str:
+        patterns.get(value)
+        return value
+
+    @field_validator("rule")
+    @classmethod
+    def _known_rule(cls, value: str) -> str:
+        if value not in RULES:
+            raise ValueError(f"there are {', '.join(RULES)}")
+        return value
+
+    @field_validator("weights")
+    @classmethod
+    def _known_weights(cls, value: dict[str, float]) -> dict[str, float]:
+        unknown = sorted(set(value) - set(Weights.__dataclass_fields__))
+        if unknown:
+            raise ValueError(f"no terms {unknown}; there are {', '.join(Weights.__dataclass_fields__)}")
+        return value
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> TrainConfig:
+        if self.data == "subjects" and self.root is None:
+            raise ValueError("data = 'subjects' needs root, the folder with index.csv")
+        if self.flip and not self.world("train").is_symmetric:
+            raise ValueError(f"flip = true would teach the mirror image of rule {self.rule!r}")
+        return self
+
+    def world(self, split: str) -> PlantedWorld:
+        """Data of a split, "train", "val" or "test"."""
+        options: dict[str, Any] = {
+            "rule": self.rule,
+            "weights": Weights(**self.weights),
+            "n_crops": self.n_crops,
+            "best_share": self.best_share,
+            "share_width": self.share_width,
+        }
+        if self.data == "subjects":
+            assert self.root is not None  # noqa: S101 (validated above)
+            return subjects_world(self.root, split, seed=self.seed, **options)
+        size = (self.photo_height, self.photo_width)
+        return shapes_world(split, n_photos=self.n_photos, size=size, seed=self.seed, **options)
+
+    def to_toml(self) -> str:
+        """The configuration as `read_config` reads it."""
+        return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
+
+
+def read_config(path: Path | None = None, **overrides: Any) -> TrainConfig:
+    """Configuration from a TOML file, with entries replaced by keyword arguments that are not None.
+
+    Raises
+    ------
+    ConfigError
+        If the file is missing or malformed, or an entry is unknown or out of range; each entry is named.
+    """
+    entries: dict[str, Any] = {}
+    where = "configuration"
+    if path is not None:
+        where = str(path)
+        try:
+            entries = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise ConfigError(f"{path}: no such configuration file") from None
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise ConfigError(f"{path}: expected TOML ({error})") from error
+    entries |= {key: value for key, value in overrides.items() if value is not None}
+    try:
+        return TrainConfig(**entries)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(str(part) for part in fault['loc']) or 'together'}: {fault['msg']}" for fault in error.errors()
+        )
+        raise ConfigError(f"{where}: {faults}") from error

@@ -28,9 +28,10 @@ class CropExplanation:
     pixel_scores : array of float64, [h', w']
         The map that the crop reads, φ, cut into h' × w' equal parts of about one map pixel. Its mean is the score.
     partitions : DataFrame
-        One row per partition: partition, area (share of the crop), mean (of its channel over it), contribution
-        (area × mean; they sum to the score), and the contribution's two parts: content (what θavg gives) and
-        composition (what this channel gives beyond θavg).
+        One row per partition: partition, area (share of the crop), mean (of its channel over it) and
+        contribution (area × mean); the contributions sum to the score. offset is the part of a contribution that
+        is the same for every crop of the photo (area × the channel's mean over the photo). In another split,
+        content is the part that θavg gives and composition what this channel gives beyond θavg.
     pooled : array of float64, [cells, L]
         Mean of each channel over each cell of the pattern's raster, row by row.
     """
@@ -81,6 +82,7 @@ def explain_crop(score_map: ScoreMap, box: npt.ArrayLike) -> CropExplanation:
             "area": pattern.areas,
             "mean": contribution / pattern.areas,
             "contribution": contribution,
+            "offset": pattern.areas * score_map.values.double().mean((1, 2)).numpy(),
             "content": content,
             "composition": contribution - content,
         }

@@ -84,7 +84,7 @@ def theta_maps(score_map: ScoreMap, center: Center = "none") -> ThetaMaps:
     offsets = values.mean((1, 2), dtype=torch.float64)
     share = float(offsets.var(correction=0) / squares.mean(dtype=torch.float64))
     if center == "channel":
-        centred = values - offsets.view(-1, 1, 1).float()
+        centred = score_map.centred().values
         avg = centred.mean(0)
         squares = (centred - avg).square().mean(0)
     return ThetaMaps(avg.numpy(), squares.sqrt().numpy(), min(share, 1.0), center)

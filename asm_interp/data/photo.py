@@ -149,11 +149,11 @@ def _upright(pixels: npt.NDArray[Any], image: Image.Image) -> npt.NDArray[Any]:
 
 def _to_srgb(image: Image.Image) -> Photo:
     """Pixels ``[H, W, 3]``, or ``[H, W, 4]`` with straight alpha, of an image of any 8-bit mode."""
-    plain = {"CMYK": "CMYK", "L": "L", "LA": "L", "1": "L"}
-    colour = image.convert(plain.get(image.mode, "RGB"))
+    mode = {"CMYK": "CMYK", "L": "L", "LA": "L", "1": "L"}.get(image.mode, "RGB")
+    colour = image if image.mode == mode else image.convert(mode)  # `convert` would copy
     if profile := image.info.get("icc_profile"):
         colour = _through_profile(colour, profile)
-    pixels = np.array(colour.convert("RGB"))
+    pixels = np.array(colour if colour.mode == "RGB" else colour.convert("RGB"))
     if image.has_transparency_data:
         pixels = np.dstack([pixels, np.array(image.convert("RGBA"))[..., 3]])
     return pixels
@@ -178,7 +178,7 @@ def _from_array(array: npt.NDArray[Any]) -> Photo:
     _check_size(array.shape[0], array.shape[1])
     if array.dtype == np.bool_:
         array = array * np.uint8(255)
-    elif array.dtype == np.uint16:
+    elif np.issubdtype(array.dtype, np.uint16):  # in either byte order
         array = ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
     elif np.issubdtype(array.dtype, np.floating):
         low, high = array.min(), array.max()

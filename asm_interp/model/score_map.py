@@ -72,6 +72,13 @@ class ScoreMap:
         """Values resized bilinearly to the photo, [L, H, W] float32."""
         return F.interpolate(self.values[None], size=self.photo_size, mode="bilinear", align_corners=False)[0]
 
+    def centred(self) -> ScoreMap:
+        """The map with each channel's mean over the photo taken off.
+
+        All crop scores move by one constant: every crop holds every partition with the same weight.
+        """
+        return ScoreMap(self.values - self.values.mean((1, 2), keepdim=True), self.pattern, self.photo_size)
+
     def to_map(self, boxes: FloatArray) -> Tensor:
         """Boxes [N, 4] from photo pixels to map pixels, float64."""
         down, across = self.scale

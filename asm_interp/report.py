@@ -1,0 +1,249 @@
+"""Crops and explanations of many photos, written to a folder: the work behind the command line."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from PIL import Image, ImageDraw
+
+from asm_interp import __version__
+from asm_interp.analysis.explanation import CropExplanation, explain_crop
+from asm_interp.analysis.theta import ThetaMaps, theta_maps
+from asm_interp.data.photo import PhotoError, read_photo
+from asm_interp.files import write_atomically
+from asm_interp.model.asmnet import ASMNet
+from asm_interp.model.score_map import ScoreMap
+from asm_interp.search import search_crops
+
+Photo = npt.NDArray[np.uint8]
+Advance = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A photo to come: a name for its files, where it is from, and how to get it."""
+
+    name: str
+    origin: str
+    load: Callable[[], Photo]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What crops are wanted; see `asm_interp.search_crops`."""
+
+    aspect: str | None = None
+    shape: Literal["rectangle", "circle"] = "rectangle"
+    top: int = 5
+
+
+@dataclass
+class Outcome:
+    """What a batch wrote, and what it skipped and why."""
+
+    written: list[Path] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+
+
+def sources_from(paths: Iterable[Path]) -> list[Source]:
+    """Photos from files, each under its stem; a stem that occurs again gets a number."""
+    names: set[str] = set()
+    sources = []
+    for path in paths:
+        name, number = path.stem, 2
+        while name.lower() in names:
+            name, number = f"{path.stem}-{number}", number + 1
+        names.add(name.lower())
+        sources.append(Source(name, str(path), lambda path=path: read_photo(path)))  # type: ignore[misc]
+    return sources
+
+
+def sources_from_arrays(photos: Mapping[str, Photo], origin: str) -> list[Source]:
+    """Photos that are there already."""
+    return [Source(name, f"{name} ({origin})", lambda photo=photo: photo) for name, photo in photos.items()]  # type: ignore[misc]
+
+
+def _opened(sources: Iterable[Source], outcome: Outcome) -> Iterator[tuple[Source, Photo]]:
+    """Each photo that can be read; the others are noted and passed over."""
+    for source in sources:
+        try:
+            yield source, source.load()
+        except PhotoError as error:
+            outcome.skipped[source.origin] = str(error)
+
+
+def cut_out(photo: Photo, crop: Any) -> Image.Image:
+    """The crop as an image; a circle stands in its square with a transparent surround."""
+    piece = Image.fromarray(photo[int(crop.y1) : int(crop.y2), int(crop.x1) : int(crop.x2)])
+    if hasattr(crop, "r"):
+        mask = Image.new("L", (4 * piece.width, 4 * piece.height))
+        ImageDraw.Draw(mask).ellipse((0, 0, mask.width - 1, mask.height - 1), fill=255)
+        piece.putalpha(mask.resize(piece.size, Image.Resampling.BOX))
+    return piece
+
+
+def write_crops(
+    folder: Path, source: Source, photo: Photo, crops: pd.DataFrame, *, checkpoint: str, wish: Wish
+) -> list[Path]:
+    """A photo's crops as JSON and CSV, and the best of them as an image file (JPEG; PNG for circles)."""
+    header = {
+        "photo": source.origin,
+        "height": photo.shape[0],
+        "width": photo.shape[1],
+        "checkpoint": checkpoint,
+        "aspect": wish.aspect,
+        "shape": wish.shape,
+        "library": f"asm_interp {__version__}",
+    }
+    document = header | {"crops": crops.to_dict(orient="records")}
+    buffer = io.BytesIO()
+    piece = cut_out(photo, next(crops.itertuples()))
+    suffix, options = (".png", {}) if wish.shape == "circle" else (".jpg", {"quality": 95, "subsampling": 0})
+    piece.save(buffer, format="PNG" if suffix == ".png" else "JPEG", **options)
+    content: dict[Path, bytes | str] = {
+        folder / f"{source.name}.json": json.dumps(document, indent=2) + "\n",
+        folder / f"{source.name}.csv": crops.to_csv(index_label="rank", lineterminator="\n"),
+        folder / f"{source.name}.crop{suffix}": buffer.getvalue(),
+    }
+    for path, data in content.items():
+        write_atomically(path, data)
+    return list(content)
+
+
+def crop_photos(
+    sources: Sequence[Source], model: ASMNet, checkpoint: str, wish: Wish, out: Path, advance: Advance = lambda _: None
+) -> Outcome:
+    """Find and write the best crops of each photo.
+
+    Parameters
+    ----------
+    sources : sequence of Source
+    model : ASMNet
+    checkpoint : str
+        Its name, for the record.
+    wish : Wish
+    out : path
+    advance : callable
+        Called with each photo's name when it is done.
+
+    Returns
+    -------
+    Outcome
+        Unreadable photos are skipped and reported.
+    """
+    outcome = Outcome()
+    for source, photo in _opened(sources, outcome):
+        crops = _search(model.score_map(photo), wish)
+        outcome.written += write_crops(out, source, photo, crops, checkpoint=checkpoint, wish=wish)
+        advance(source.name)
+    return outcome
+
+
+def _search(score_map: ScoreMap, wish: Wish) -> pd.DataFrame:
+    return search_crops(score_map, aspect=wish.aspect, shape=wish.shape, top=wish.top)
+
+
+@dataclass(frozen=True, eq=False)
+class _Analysis:
+    """Everything a page shows of one photo under one model."""
+
+    crops: pd.DataFrame
+    explanation: CropExplanation
+    theta: ThetaMaps
+
+    @classmethod
+    def of(cls, score_map: ScoreMap, wish: Wish) -> _Analysis:
+        crops = _search(score_map, wish)
+        box = crops.loc[0, ["x1", "y1", "x2", "y2"]].to_numpy(dtype=np.float64)
+        plain, centred = explain_crop(score_map, box), explain_crop(score_map.centred(), box)
+        shown = CropExplanation(plain.box, plain.score, centred.pixel_scores, plain.partitions, plain.pooled)
+        return cls(crops, shown, theta_maps(score_map, center="channel"))
+
+    def ends(self) -> dict[str, npt.NDArray[np.float64]]:
+        """Ends of the three scales, a little inside the extremes."""
+        maps = {"avg": self.theta.avg - self.theta.avg.mean(), "std": self.theta.std, "phi": self.explanation.pixel_scores}
+        return {name: np.quantile(values, [0.005, 0.995]) for name, values in maps.items()}
+
+
+def explain_photos(
+    sources: Sequence[Source], models: Mapping[str, ASMNet], wish: Wish, out: Path, advance: Advance = lambda _: None
+) -> Outcome:
+    """Crops, an explaining figure per photo and checkpoint, and one page over all of them.
+
+    All maps of a kind share one scale, over photos and checkpoints; to learn it, each photo is scored twice
+    and no map is kept, so that memory does not grow with the number of photos.
+
+    Parameters
+    ----------
+    sources : sequence of Source
+    models : mapping of str to ASMNet
+        Checkpoints by name, drawn side by side.
+    wish : Wish
+    out : path
+        Gets ``index.html`` and a folder per checkpoint.
+    advance : callable
+        Called with a name twice for each photo.
+
+    Returns
+    -------
+    Outcome
+        Unreadable photos are skipped and reported, in the page too.
+    """
+    from matplotlib import pyplot as plt
+
+    from asm_interp.plots.explanation import Scales, explanation_figure
+    from asm_interp.plots.page import write_page
+    from asm_interp.plots.style import figure_style, save_figure, shared_norm
+
+    outcome = Outcome()
+    ends: list[dict[str, npt.NDArray[np.float64]]] = []
+    readable = []
+    for source, photo in _opened(sources, outcome):
+        readable.append(source)
+        ends += [_Analysis.of(model.score_map(photo), wish).ends() for model in models.values()]
+        advance(source.name)
+    if not readable:
+        return outcome
+    scales = Scales(
+        avg=shared_norm([end["avg"] for end in ends], center=0.0, clip=0),
+        std=shared_norm([end["std"] for end in ends], clip=0),
+        phi=shared_norm([end["phi"] for end in ends], center=0.0, clip=0),
+    )
+    entries: list[tuple[str, dict[str, pd.DataFrame]]] = []
+    for source, photo in _opened(readable, outcome):
+        tables = {}
+        for checkpoint, model in models.items():
+            analysis = _Analysis.of(model.score_map(photo), wish)
+            tables[checkpoint] = analysis.crops
+            folder = out / checkpoint
+            outcome.written += write_crops(folder, source, photo, analysis.crops, checkpoint=checkpoint, wish=wish)
+            with figure_style():
+                figure = explanation_figure(
+                    photo,
+                    analysis.crops,
+                    analysis.explanation,
+                    analysis.theta,
+                    model.pattern,
+                    scales,
+                    title=f"{source.name} · {checkpoint} (λ = {model.card.get('lambda', '?')}, {model.pattern.name})",
+                    footnote=f"Scales are shared by all {len(readable)} photos and {len(models)} checkpoints of this run; "
+                    "each ends at the outermost 0.5 % quantile of any map. Channel means over the photo are taken off.",
+                )
+                path = folder / f"{source.name}.png"
+                save_figure(figure, path)
+                plt.close(figure)
+            outcome.written.append(path)
+        entries.append((source.name, tables))
+        advance(source.name)
+    cards = {name: model.card for name, model in models.items()}
+    write_page(out / "index.html", entries, cards, wish.shape, outcome.skipped)
+    outcome.written.append(out / "index.html")
+    return outcome

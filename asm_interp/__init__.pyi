@@ -1,7 +1,10 @@
+__version__: str
+
 from .analysis.attribution import crop_score_fn as crop_score_fn
 from .analysis.explanation import CropComparison as CropComparison
 from .analysis.explanation import CropExplanation as CropExplanation
 from .analysis.explanation import compare_crops as compare_crops
+from .analysis.explanation import explain_circle as explain_circle
 from .analysis.explanation import explain_crop as explain_crop
 from .analysis.theta import ThetaMaps as ThetaMaps
 from .analysis.theta import theta_maps as theta_maps

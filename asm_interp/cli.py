@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from asm_interp import __version__
 
@@ -29,11 +31,16 @@ console = Console(stderr=True)
 DEMO_CHECKPOINTS = ["photos-lambda-0", "photos-lambda-0.1"]
 
 Photos = Annotated[list[Path], typer.Argument(help="Photos, or folders of photos.", show_default=False)]
-Aspect = Annotated[Optional[str], typer.Option(help="Width over height, as 16:9 or 1.78; free if left out.")]
+Aspect = Annotated[str | None, typer.Option(help="Width over height, as 16:9 or 1.78; free if left out.")]
 Shape = Annotated[str, typer.Option(help="rectangle or circle.")]
 Top = Annotated[int, typer.Option(min=1, help="How many distinct crops at most.")]
 Out = Annotated[Path, typer.Option(help="Folder for the results.")]
 Device = Annotated[str, typer.Option(help="Where the network runs: cpu, cuda, mps.")]
+
+
+def _say(message: str) -> None:
+    """Print a line of rich markup to stderr; whatever comes from outside must be escaped."""
+    console.print(message, highlight=False, soft_wrap=True)
 
 
 @contextmanager
@@ -44,7 +51,7 @@ def _named_errors() -> Iterator[None]:
     try:
         yield
     except (ValueError, OSError, TrainingError) as error:
-        console.print(f"[bold red]error:[/] {error}", highlight=False, soft_wrap=True)
+        _say(f"[bold red]error:[/] {escape(str(error))}")
         raise typer.Exit(2) from error
 
 
@@ -56,7 +63,9 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     pass
 
@@ -80,16 +89,25 @@ def _run(total: int, work: Callable[[Callable[[str], None]], Outcome]) -> Outcom
 
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task("photos", total=total)
-        outcome = work(lambda name: progress.update(task, advance=1, description=name))
+        outcome = work(lambda name: progress.update(task, advance=1, description=escape(name)))
     for why in outcome.skipped.values():
-        console.print(f"[yellow]skipped[/] {why}", highlight=False, soft_wrap=True)
+        _say(f"[yellow]skipped[/] {escape(why)}")
     return outcome
 
 
 def _load(names: Sequence[str], device: str) -> dict[str, ASMNet]:
-    from asm_interp.model.checkpoint import load
+    """Models, each under a name that can be a folder."""
+    import torch
 
-    return {Path(name).stem if Path(name).suffix == ".safetensors" else name: load(name, device) for name in names}
+    from asm_interp.model.checkpoint import load
+    from asm_interp.report import distinct_names
+
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"--device {device}: {str(error).splitlines()[0]}") from error
+    shown = distinct_names(Path(name).name.removesuffix(".safetensors") for name in names)
+    return {own: load(name, device) for own, name in zip(shown, names, strict=True)}
 
 
 def _explain(sources: Sequence[Source], models: dict[str, ASMNet], wish: Wish, out: Path) -> Outcome:
@@ -97,7 +115,7 @@ def _explain(sources: Sequence[Source], models: dict[str, ASMNet], wish: Wish, o
 
     outcome = _run(2 * len(sources), lambda advance: explain_photos(sources, models, wish, out, advance))
     if outcome.written:
-        console.print(f"{len(outcome.written)} files; open [bold]{out / 'index.html'}[/]", soft_wrap=True)
+        _say(f"{len(outcome.written)} files; open [bold]{escape(str(out / 'index.html'))}[/]")
     return outcome
 
 
@@ -105,7 +123,7 @@ def _explain(sources: Sequence[Source], models: dict[str, ASMNet], wish: Wish, o
 def explain(
     photos: Photos,
     checkpoint: Annotated[
-        Optional[list[str]], typer.Option(help="Name or path; give it twice to see two side by side.")
+        list[str] | None, typer.Option(help="Name or path; give it twice to see two side by side.")
     ] = None,
     aspect: Aspect = None,
     shape: Shape = "rectangle",
@@ -128,7 +146,7 @@ def explain(
 @app.command()
 def crop(
     photos: Photos,
-    checkpoint: Annotated[Optional[str], typer.Option(help="Name or path.")] = None,
+    checkpoint: Annotated[str | None, typer.Option(help="Name or path.")] = None,
     aspect: Aspect = None,
     shape: Shape = "rectangle",
     top: Top = 5,
@@ -145,7 +163,7 @@ def crop(
         sources = sources_from(photo_paths(*photos))
         ((name, model),) = _load([checkpoint or DEFAULT_CHECKPOINT], device).items()
         outcome = _run(len(sources), lambda advance: crop_photos(sources, model, name, wish, out, advance))
-    console.print(f"{len(sources) - len(outcome.skipped)} of {len(sources)} photos cropped into [bold]{out}[/]")
+    _say(f"{len(sources) - len(outcome.skipped)} of {len(sources)} photos cropped into [bold]{escape(str(out))}[/]")
     raise typer.Exit(1 if outcome.skipped else 0)
 
 
@@ -162,10 +180,12 @@ def demo(out: Out = Path("demo"), device: Device = "cpu") -> None:
 
 @app.command()
 def checkpoints(
-    name: Annotated[Optional[str], typer.Argument(help="Show this one's card.", show_default=False)] = None,
+    name: Annotated[str | None, typer.Argument(help="Show this one's card.", show_default=False)] = None,
 ) -> None:
     """List shipped and local checkpoints, or show the card of one."""
     with _named_errors():
+        import pandas as pd
+        from rich import box
         from rich.table import Table
 
         from asm_interp.model.checkpoint import find, list_checkpoints, read_card
@@ -174,38 +194,41 @@ def checkpoints(
             Console().print_json(data=read_card(find(name)))
             return
         found = list_checkpoints()
-        table = Table()
+        if found.empty:
+            _say("no checkpoints: none came with the package, none in ./checkpoints or $ASM_INTERP_CHECKPOINTS")
+        table = Table(box=box.SIMPLE_HEAD)
         for column in found.columns.drop("path"):
-            table.add_column(column, overflow="fold")
-        for row in found.itertuples():
-            table.add_row(row.name, row.backbone, row.pattern, f"{row[4]}", row.data, f"{row.size:,}", row.sha256[:12])
-        Console().print(table)
+            table.add_column(column, overflow="fold", no_wrap=column in ("size", "sha256"))
+        for row in found.drop(columns="path").to_dict("records"):
+            row |= {"size": f"{row['size']:,}", "sha256": row["sha256"][:12]}
+            table.add_row(*("" if pd.isna(value) else escape(str(value)) for value in row.values()))
+        Console(width=None if sys.stdout.isatty() else 200).print(table)
 
 
 @app.command()
 def train(
-    config: Annotated[Optional[Path], typer.Option(help="TOML file; options here replace its entries.")] = None,
-    name: Annotated[Optional[str], typer.Option(help="Of the run and its checkpoint.")] = None,
-    data: Annotated[Optional[str], typer.Option(help="shapes or subjects.")] = None,
-    root: Annotated[Optional[Path], typer.Option(help="Folder of the data set.")] = None,
-    rule: Annotated[Optional[str], typer.Option(help="Planted rule: centre, thirds, left, right, headroom.")] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file; options here replace its entries.")] = None,
+    name: Annotated[str | None, typer.Option(help="Of the run and its checkpoint.")] = None,
+    data: Annotated[str | None, typer.Option(help="shapes or subjects.")] = None,
+    root: Annotated[Path | None, typer.Option(help="Folder of the data set.")] = None,
+    rule: Annotated[str | None, typer.Option(help="Planted rule: centre, thirds, left, right, headroom.")] = None,
     weight: Annotated[
-        Optional[list[str]], typer.Option(help="Strength of a planted term, as corners=0.3; repeat for more.")
+        list[str] | None, typer.Option(help="Strength of a planted term, as corners=0.3; repeat for more.")
     ] = None,
-    backbone: Annotated[Optional[str], typer.Option(help="vgg16, squeezenet1_1 or tiny.")] = None,
-    pattern: Annotated[Optional[str], typer.Option(help="Composition pattern.")] = None,
-    pretrained: Annotated[Optional[str], typer.Option(help="Path of ImageNet weights, or 'download'.")] = None,
-    input_size: Annotated[Optional[int], typer.Option(help="Shorter side of the network's input.")] = None,
-    lam: Annotated[Optional[float], typer.Option("--lambda", help="λ of the saliency-aware loss.")] = None,
-    epochs: Annotated[Optional[int], typer.Option()] = None,
-    batch_size: Annotated[Optional[int], typer.Option()] = None,
-    lr: Annotated[Optional[float], typer.Option(help="Peak learning rate.")] = None,
-    seed: Annotated[Optional[int], typer.Option()] = None,
-    accelerator: Annotated[Optional[str], typer.Option(help="cpu, cuda, mps or auto.")] = None,
-    devices: Annotated[Optional[int], typer.Option(help="Processes, or GPUs, per machine.")] = None,
-    num_nodes: Annotated[Optional[int], typer.Option(help="Machines.")] = None,
-    precision: Annotated[Optional[str], typer.Option(help="32-true, bf16-mixed or 16-mixed.")] = None,
-    workers: Annotated[Optional[int], typer.Option(help="Loader processes.")] = None,
+    backbone: Annotated[str | None, typer.Option(help="vgg16, squeezenet1_1 or tiny.")] = None,
+    pattern: Annotated[str | None, typer.Option(help="Composition pattern.")] = None,
+    pretrained: Annotated[str | None, typer.Option(help="Path of ImageNet weights, or 'download'.")] = None,
+    input_size: Annotated[int | None, typer.Option(help="Shorter side of the network's input.")] = None,
+    lam: Annotated[float | None, typer.Option("--lambda", help="λ of the saliency-aware loss.")] = None,
+    epochs: Annotated[int | None, typer.Option()] = None,
+    batch_size: Annotated[int | None, typer.Option()] = None,
+    lr: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
+    seed: Annotated[int | None, typer.Option()] = None,
+    accelerator: Annotated[str | None, typer.Option(help="cpu, cuda, mps or auto.")] = None,
+    devices: Annotated[int | None, typer.Option(help="Processes, or GPUs, per machine.")] = None,
+    num_nodes: Annotated[int | None, typer.Option(help="Machines.")] = None,
+    precision: Annotated[str | None, typer.Option(help="32-true, bf16-mixed or 16-mixed.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Loader processes.")] = None,
     out: Out = Path("runs"),
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that the folder holds.")] = False,
 ) -> None:
@@ -220,7 +243,7 @@ def train(
         options["pretrained"] = True if pretrained == "download" else pretrained
         options["weights"] = _weights(weight) if weight else None
         checkpoint = run(read_config(config, **options), out, resume=resume)
-        console.print(f"wrote [bold]{checkpoint}[/]", soft_wrap=True)
+        _say(f"wrote [bold]{escape(str(checkpoint))}[/]")
 
 
 def _weights(given: Sequence[str]) -> dict[str, float]:

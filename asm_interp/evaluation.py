@@ -5,14 +5,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from asm_interp.geometry.boxes import FloatArray
-
 
 def ranking_accuracy(predicted: npt.ArrayLike, scores: npt.ArrayLike, delta: float = 0.0) -> float:
     """Share of a photo's crop pairs that the prediction orders as the scores do.
 
-    Pairs whose scores differ by less than `delta`, or not at all, do not count; a pair that the prediction
-    leaves tied counts half.
+    Pairs whose scores differ by less than `delta`, or not at all, or with a NaN among them do not count; a
+    pair that the prediction leaves tied counts half.
 
     Parameters
     ----------
@@ -27,7 +25,7 @@ def ranking_accuracy(predicted: npt.ArrayLike, scores: npt.ArrayLike, delta: flo
     Raises
     ------
     ValueError
-        If the shapes differ.
+        If the shapes differ, or a predicted score is not finite.
 
     Examples
     --------
@@ -36,7 +34,11 @@ def ranking_accuracy(predicted: npt.ArrayLike, scores: npt.ArrayLike, delta: flo
     >>> ranking_accuracy([0, 0, 0], [1.0, 0.0, 0.5])
     0.5
     """
-    a, b = _pair(predicted, scores)
+    a, b = np.asarray(predicted, dtype=np.float64), np.asarray(scores, dtype=np.float64)
+    if a.ndim != 1 or a.shape != b.shape:
+        raise ValueError(f"predicted and true scores are two vectors of one length, got {a.shape} and {b.shape}")
+    if not np.isfinite(a).all():  # it would pass for a photo without a pair
+        raise ValueError(f"predicted scores are finite, got {a[~np.isfinite(a)][0]}")
     first, second = np.triu_indices(len(b), k=1)
     difference = b[first] - b[second]
     counts = (np.abs(difference) >= delta) & (difference != 0)
@@ -44,13 +46,6 @@ def ranking_accuracy(predicted: npt.ArrayLike, scores: npt.ArrayLike, delta: flo
         return float("nan")
     agreement = np.sign(a[first] - a[second]) * np.sign(difference)
     return float((1 + agreement[counts]).mean() / 2)
-
-
-def _pair(predicted: npt.ArrayLike, scores: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
-    a, b = np.asarray(predicted, dtype=np.float64), np.asarray(scores, dtype=np.float64)
-    if a.ndim != 1 or a.shape != b.shape:
-        raise ValueError(f"predicted and true scores are two vectors of one length, got {a.shape} and {b.shape}")
-    return a, b
 
 
 def bootstrap_interval(
@@ -74,7 +69,7 @@ def bootstrap_interval(
     Efron & Tibshirani, "An Introduction to the Bootstrap", 1993, ch. 13.
     """
     values = np.asarray(per_photo, dtype=np.float64)
-    values = values[np.isfinite(values)]
+    values = values[~np.isnan(values)]
     if not len(values):
         return float("nan"), float("nan")
     rng = np.random.default_rng(seed)

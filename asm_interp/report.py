@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +17,7 @@ import pandas as pd
 from PIL import Image, ImageDraw
 
 from asm_interp import __version__
-from asm_interp.analysis.explanation import CropExplanation, explain_crop
+from asm_interp.analysis.explanation import CropExplanation, explain_circle, explain_crop
 from asm_interp.analysis.theta import ThetaMaps, theta_maps
 from asm_interp.data.photo import PhotoError, read_photo
 from asm_interp.files import write_atomically
@@ -25,6 +27,7 @@ from asm_interp.search import search_crops
 
 Photo = npt.NDArray[np.uint8]
 Advance = Callable[[str], None]
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -53,31 +56,58 @@ class Outcome:
     skipped: dict[str, str] = field(default_factory=dict)
 
 
+def distinct_names(names: Iterable[str]) -> list[str]:
+    """Names that can stand side by side in any folder: one that occurs again, in either case, gets a number.
+
+    Examples
+    --------
+    >>> distinct_names(["sea", "Sea", "hill", "sea"])
+    ['sea', 'Sea-2', 'hill', 'sea-3']
+    """
+    taken: set[str] = set()
+    result = []
+    for name in names:
+        candidate, number = name, 2
+        while candidate.lower() in taken:
+            candidate, number = f"{name}-{number}", number + 1
+        taken.add(candidate.lower())
+        result.append(candidate)
+    return result
+
+
 def sources_from(paths: Iterable[Path]) -> list[Source]:
     """Photos from files, each under its stem; a stem that occurs again gets a number."""
-    names: set[str] = set()
-    sources = []
-    for path in paths:
-        name, number = path.stem, 2
-        while name.lower() in names:
-            name, number = f"{path.stem}-{number}", number + 1
-        names.add(name.lower())
-        sources.append(Source(name, str(path), lambda path=path: read_photo(path)))  # type: ignore[misc]
-    return sources
+    paths = list(paths)
+    names = distinct_names(_printable(path.stem) for path in paths)
+    return [
+        Source(name, _printable(str(path)), partial(read_photo, path)) for name, path in zip(names, paths, strict=True)
+    ]
+
+
+def _printable(path: str) -> str:
+    """A file name in which bytes that are no UTF-8 are replaced, so that JSON and HTML can hold it."""
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def sources_from_arrays(photos: Mapping[str, Photo], origin: str) -> list[Source]:
     """Photos that are there already."""
-    return [Source(name, f"{name} ({origin})", lambda photo=photo: photo) for name, photo in photos.items()]  # type: ignore[misc]
+    return [Source(name, f"{name} ({origin})", partial(np.asarray, photo)) for name, photo in photos.items()]
 
 
-def _opened(sources: Iterable[Source], outcome: Outcome) -> Iterator[tuple[Source, Photo]]:
-    """Each photo that can be read; the others are noted and passed over."""
+def _each(
+    sources: Iterable[Source], outcome: Outcome, work: Callable[[Photo], Result]
+) -> Iterator[tuple[Source, Photo, Result]]:
+    """Each photo and what `work` makes of it; one that is unreadable or has no such crop is noted and passed over."""
     for source in sources:
         try:
-            yield source, source.load()
-        except PhotoError as error:
-            outcome.skipped[source.origin] = str(error)
+            photo = source.load()
+            result = work(photo)
+        except PhotoError as error:  # names the photo
+            outcome.skipped[source.origin] = _printable(str(error))
+        except ValueError as error:
+            outcome.skipped[source.origin] = f"{source.origin}: {error}"
+        else:
+            yield source, photo, result
 
 
 def cut_out(photo: Photo, crop: Any) -> Image.Image:
@@ -93,7 +123,7 @@ def cut_out(photo: Photo, crop: Any) -> Image.Image:
 def write_crops(
     folder: Path, source: Source, photo: Photo, crops: pd.DataFrame, *, checkpoint: str, wish: Wish
 ) -> list[Path]:
-    """A photo's crops as JSON and CSV, and the best of them as an image file (JPEG; PNG for circles)."""
+    """A photo's crops as JSON and CSV, ranked from 1, and the best as an image file (JPEG; PNG for circles)."""
     header = {
         "photo": source.origin,
         "height": photo.shape[0],
@@ -103,14 +133,16 @@ def write_crops(
         "shape": wish.shape,
         "library": f"asm_interp {__version__}",
     }
-    document = header | {"crops": crops.to_dict(orient="records")}
+    ranked = crops.copy()
+    ranked.insert(0, "rank", np.arange(1, len(crops) + 1))
+    document = header | {"crops": ranked.to_dict(orient="records")}
     buffer = io.BytesIO()
     piece = cut_out(photo, next(crops.itertuples()))
     suffix, options = (".png", {}) if wish.shape == "circle" else (".jpg", {"quality": 95, "subsampling": 0})
     piece.save(buffer, format="PNG" if suffix == ".png" else "JPEG", **options)
     content: dict[Path, bytes | str] = {
-        folder / f"{source.name}.json": json.dumps(document, indent=2) + "\n",
-        folder / f"{source.name}.csv": crops.to_csv(index_label="rank", lineterminator="\n"),
+        folder / f"{source.name}.json": json.dumps(document, indent=2, ensure_ascii=False) + "\n",
+        folder / f"{source.name}.csv": ranked.to_csv(index=False, lineterminator="\n"),
         folder / f"{source.name}.crop{suffix}": buffer.getvalue(),
     }
     for path, data in content.items():
@@ -137,11 +169,10 @@ def crop_photos(
     Returns
     -------
     Outcome
-        Unreadable photos are skipped and reported.
+        Photos that are unreadable, or too small for such a crop, are skipped and reported.
     """
     outcome = Outcome()
-    for source, photo in _opened(sources, outcome):
-        crops = _search(model.score_map(photo), wish)
+    for source, photo, crops in _each(sources, outcome, lambda photo: _search(model.score_map(photo), wish)):
         outcome.written += write_crops(out, source, photo, crops, checkpoint=checkpoint, wish=wish)
         advance(source.name)
     return outcome
@@ -162,15 +193,21 @@ class _Analysis:
     @classmethod
     def of(cls, score_map: ScoreMap, wish: Wish) -> _Analysis:
         crops = _search(score_map, wish)
-        box = crops.loc[0, ["x1", "y1", "x2", "y2"]].to_numpy(dtype=np.float64)
-        plain, centred = explain_crop(score_map, box), explain_crop(score_map.centred(), box)
-        shown = CropExplanation(plain.box, plain.score, centred.pixel_scores, plain.partitions, plain.pooled)
+        circular = wish.shape == "circle"
+        why = explain_circle if circular else explain_crop
+        place = crops.loc[0, ["cx", "cy", "r"] if circular else ["x1", "y1", "x2", "y2"]].to_numpy(dtype=np.float64)
+        without_offsets = why(score_map.centred(), place)
+        shown = replace(why(score_map, place), pixel_scores=without_offsets.pixel_scores)
         return cls(crops, shown, theta_maps(score_map, center="channel"))
 
     def ends(self) -> dict[str, npt.NDArray[np.float64]]:
         """Ends of the three scales, a little inside the extremes."""
-        maps = {"avg": self.theta.avg - self.theta.avg.mean(), "std": self.theta.std, "phi": self.explanation.pixel_scores}
-        return {name: np.quantile(values, [0.005, 0.995]) for name, values in maps.items()}
+        maps = {
+            "avg": self.theta.avg - self.theta.avg.mean(),
+            "std": self.theta.std,
+            "phi": self.explanation.pixel_scores,
+        }
+        return {name: np.nanquantile(values, [0.005, 0.995]) for name, values in maps.items()}
 
 
 def explain_photos(
@@ -195,7 +232,7 @@ def explain_photos(
     Returns
     -------
     Outcome
-        Unreadable photos are skipped and reported, in the page too.
+        Photos that are unreadable, or too small for such a crop, are skipped and reported, in the page too.
     """
     from matplotlib import pyplot as plt
 
@@ -203,12 +240,15 @@ def explain_photos(
     from asm_interp.plots.page import write_page
     from asm_interp.plots.style import figure_style, save_figure, shared_norm
 
+    def analyses(photo: Photo) -> list[_Analysis]:
+        return [_Analysis.of(model.score_map(photo), wish) for model in models.values()]
+
     outcome = Outcome()
     ends: list[dict[str, npt.NDArray[np.float64]]] = []
     readable = []
-    for source, photo in _opened(sources, outcome):
+    for source, _, found in _each(sources, outcome, lambda photo: [each.ends() for each in analyses(photo)]):
         readable.append(source)
-        ends += [_Analysis.of(model.score_map(photo), wish).ends() for model in models.values()]
+        ends += found
         advance(source.name)
     if not readable:
         return outcome
@@ -218,10 +258,9 @@ def explain_photos(
         phi=shared_norm([end["phi"] for end in ends], center=0.0, clip=0),
     )
     entries: list[tuple[str, dict[str, pd.DataFrame]]] = []
-    for source, photo in _opened(readable, outcome):
+    for source, photo, analysed in _each(readable, outcome, analyses):
         tables = {}
-        for checkpoint, model in models.items():
-            analysis = _Analysis.of(model.score_map(photo), wish)
+        for (checkpoint, model), analysis in zip(models.items(), analysed, strict=True):
             tables[checkpoint] = analysis.crops
             folder = out / checkpoint
             outcome.written += write_crops(folder, source, photo, analysis.crops, checkpoint=checkpoint, wish=wish)
@@ -234,8 +273,9 @@ def explain_photos(
                     model.pattern,
                     scales,
                     title=f"{source.name} · {checkpoint} (λ = {model.card.get('lambda', '?')}, {model.pattern.name})",
-                    footnote=f"Scales are shared by all {len(readable)} photos and {len(models)} checkpoints of this run; "
-                    "each ends at the outermost 0.5 % quantile of any map. Channel means over the photo are taken off.",
+                    footnote=f"Scales are shared by all maps of this run ({len(readable)} photos, {len(models)} "
+                    "checkpoints); each ends at the outermost 0.5 % quantile of any map. Channel means over the photo "
+                    "are taken off.",
                 )
                 path = folder / f"{source.name}.png"
                 save_figure(figure, path)

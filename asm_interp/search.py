@@ -9,7 +9,15 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from asm_interp.geometry.boxes import FloatArray, Size, area, circle_bounds, clip, non_maximum_suppression
+from asm_interp.geometry.boxes import (
+    MIN_SIDE,
+    FloatArray,
+    Size,
+    area,
+    circle_bounds,
+    clip,
+    non_maximum_suppression,
+)
 from asm_interp.geometry.candidates import anchor_boxes, aspect_boxes, circle_candidates, fitted_size, parse_aspect
 from asm_interp.model.score_map import ScoreMap, circle_scores, crop_scores
 
@@ -21,7 +29,8 @@ _ROUNDS = 2  # of the fine search, each with steps half as wide
 _SHIFTS = (-0.08, -0.04, 0.0, 0.04, 0.08)  # of the centre, in units of the crop's sides
 _ZOOMS = (0.84, 0.92, 1.0, 1.08, 1.16)
 _STRETCHES = (0.85, 0.92, 1.0, 1.08, 1.17)  # of the aspect ratio, where it is free
-_RESOLUTION = 1e-9  # scores closer than this share of the map's range are ties
+_TIE = 1e-9  # scores closer than this share of the map's range are ties
+_NOISE = 1e-12  # as are scores closer than this share of the map's largest value, which may be rounding
 
 Score = Callable[[FloatArray], FloatArray]
 
@@ -39,8 +48,9 @@ def search_crops(
     crops seen, the best are returned that overlap one another by at most an IoU of 0.8. All corners are whole
     pixels, so that the score belongs to the crop that can be cut out.
 
-    The result is deterministic. Scores that differ by less than 1e-9 of the map's range are ties; the larger
-    crop goes first, then the upper, then the left one.
+    The result is deterministic. Scores that differ by less than 1e-9 of the map's range (or 1e-12 of its
+    largest value, on a nearly constant map) are ties; the larger crop goes first, then the upper, then the left
+    one.
 
     Parameters
     ----------
@@ -87,20 +97,23 @@ def search_crops(
 
     coarse = _whole(anchor_boxes(size), size) if ratio is None else aspect_boxes(size, ratio)
     crops, scores, fine = _two_stages(coarse, lambda boxes: crop_scores(score_map, boxes), refined)
-    order = _ranked(crops, scores, float(np.ptp(score_map.values.numpy())))
+    order = _ranked(crops, scores, _tie_width(score_map))
     return _table(crops[order], scores[order], fine[order], top)
 
 
 def _search_circles(score_map: ScoreMap, top: int) -> pd.DataFrame:
     size = score_map.photo_size
+    if min(size) < 2 * MIN_SIDE:
+        raise ValueError(f"no circle of one pixel radius fits into a photo of {size[0]}×{size[1]} (H×W) px")
     coarse = circle_candidates(size)
+    coarse = coarse[coarse[:, 2] >= MIN_SIDE]
     crops, scores, fine = _two_stages(
         coarse,
         lambda circles: circle_scores(score_map, circles),
         lambda circles, shrink: _circles_around(circles, size, shrink),
     )
     squares = circle_bounds(crops)
-    order = _ranked(squares, scores, float(np.ptp(score_map.values.numpy())))
+    order = _ranked(squares, scores, _tie_width(score_map))
     return _table(squares[order], scores[order], fine[order], top, crops[order])
 
 
@@ -152,15 +165,20 @@ def _boxes_around(boxes: FloatArray, photo_size: Size, ratio: float | None, shri
 def _circles_around(circles: FloatArray, photo_size: Size, shrink: float) -> FloatArray:
     """Circles near the given ones, shifted and zoomed, on half pixels so that their squares are whole."""
     squares = _boxes_around(circle_bounds(circles), photo_size, 1.0, shrink)
+    squares = squares[squares[:, 2] - squares[:, 0] >= 2 * MIN_SIDE]
     return np.stack(
         [squares[:, ::2].mean(axis=1), squares[:, 1::2].mean(axis=1), (squares[:, 2] - squares[:, 0]) / 2], axis=1
     )
 
 
-def _ranked(boxes: FloatArray, scores: FloatArray, spread: float) -> np.ndarray:
+def _tie_width(score_map: ScoreMap) -> float:
+    values = score_map.values.numpy()
+    return max(float(np.ptp(values)) * _TIE, float(np.abs(values).max()) * _NOISE) or 1.0
+
+
+def _ranked(boxes: FloatArray, scores: FloatArray, tie: float) -> np.ndarray:
     """Order of crops, best first, with the stated rule for ties."""
-    step = max(spread, float(np.abs(scores).max()) * 1e-6, 1e-12) * _RESOLUTION
-    return np.lexsort((boxes[:, 0], boxes[:, 1], -area(boxes), -np.rint(scores / step)))
+    return np.lexsort((boxes[:, 0], boxes[:, 1], -area(boxes), -np.rint(scores / tie)))
 
 
 def _table(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
@@ -40,7 +41,7 @@ def crop_score_fn(model: ASMNet, box: npt.ArrayLike) -> Callable[[Tensor], Tenso
     >>> score(torch.zeros(2, 3, 64, 64)).shape
     torch.Size([2])
     """
-    checked = check_boxes([box])
+    checked = check_boxes(np.asarray(box, dtype=np.float64)[None])
 
     def score(images: Tensor) -> Tensor:
         inside = torch.from_numpy(check_boxes(checked, (images.shape[-2], images.shape[-1])))

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 
-from asm_interp.geometry.boxes import FloatArray, check_boxes
+from asm_interp.geometry.boxes import FloatArray, check_boxes, check_circles, circle_bounds
 from asm_interp.model.pooling import cell_means, edges, grid_integrals
 from asm_interp.model.score_map import ScoreMap, crop_scores
 
@@ -76,18 +76,79 @@ def explain_crop(score_map: ScoreMap, box: npt.ArrayLike) -> CropExplanation:
     own = pooled[np.arange(len(labels)), labels]
     contribution = np.bincount(labels, own, pattern.n_partitions) / len(labels)
     content = np.bincount(labels, pooled.mean(axis=1), pattern.n_partitions) / len(labels)
-    partitions = pd.DataFrame(
+    partitions = _partition_table(score_map, pattern.areas, contribution=contribution, content=content)
+    return CropExplanation(checked[0], float(own.mean()), _pixel_scores(score_map, checked), partitions, pooled)
+
+
+def explain_circle(score_map: ScoreMap, circle: npt.ArrayLike) -> CropExplanation:
+    """Split a circular crop's score exactly by partition and by pixel.
+
+    As in `asm_interp.circle_scores` the pattern lies on the circumscribed square, and the map pixels count whose
+    centres are in the circle; a circle that holds none takes the pixel under its centre.
+
+    Parameters
+    ----------
+    score_map : ScoreMap
+    circle : array_like, [3]
+        cx, cy, r in photo pixels.
+
+    Returns
+    -------
+    CropExplanation
+        For the circumscribed square as box; `pixel_scores` are the map's own pixels, NaN outside the circle, and
+        a partition's area is its share of the circle. `pooled` is that of the square.
+
+    Raises
+    ------
+    ValueError
+        If the radius is below one photo pixel or the circle leaves the photo.
+    """
+    checked = check_circles(np.asarray(circle, dtype=np.float64)[None], score_map.photo_size)
+    (cx, cy, r), pattern = checked[0], score_map.pattern
+    square = circle_bounds(checked)
+    _, height, width = score_map.values.shape
+    down, across = score_map.scale
+    y, x = (np.arange(height) + 0.5) / down, (np.arange(width) + 0.5) / across
+    inside = np.square(y - cy)[:, None] + np.square(x - cx)[None, :] <= r**2
+    lone = not inside.any()  # no pixel centre in it: the pixel under the circle's centre stands for all
+    if lone:
+        inside[min(int(cy * down), height - 1), min(int(cx * across), width - 1)] = True
+    rows, columns = np.nonzero(inside.any(axis=1))[0], np.nonzero(inside.any(axis=0))[0]
+    window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    below_one = np.nextafter(1, 0)
+    v = np.clip((y[window[0]] - square[0, 1]) / (2 * r), 0, below_one)
+    u = np.clip((x[window[1]] - square[0, 0]) / (2 * r), 0, below_one)
+    if lone:
+        u = v = np.array([0.5])
+    labels, inside = pattern.partition_at(u[None, :], v[:, None]), inside[window]
+    values = score_map.values.double().numpy()[:, *window]
+    own = np.take_along_axis(values, labels[None], axis=0)[0]
+
+    def share(weights: FloatArray) -> FloatArray:
+        return np.asarray(np.bincount(labels[inside], weights[inside], pattern.n_partitions) / inside.sum())
+
+    partitions = _partition_table(
+        score_map, share(np.ones_like(own)), contribution=share(own), content=share(values.mean(axis=0))
+    )
+    pooled = cell_means(score_map.values, score_map.to_map(square)[0], pattern).numpy()
+    return CropExplanation(square[0], float(own[inside].mean()), np.where(inside, own, np.nan), partitions, pooled)
+
+
+def _partition_table(
+    score_map: ScoreMap, areas: FloatArray, *, contribution: FloatArray, content: FloatArray
+) -> pd.DataFrame:
+    """The table of `CropExplanation.partitions`; the mean of a partition without area is NaN."""
+    return pd.DataFrame(
         {
-            "partition": np.arange(pattern.n_partitions),
-            "area": pattern.areas,
-            "mean": contribution / pattern.areas,
+            "partition": np.arange(len(areas)),
+            "area": areas,
+            "mean": np.divide(contribution, areas, out=np.full_like(areas, np.nan), where=areas > 0),
             "contribution": contribution,
-            "offset": pattern.areas * score_map.values.double().mean((1, 2)).numpy(),
+            "offset": areas * score_map.values.double().mean((1, 2)).numpy(),
             "content": content,
             "composition": contribution - content,
         }
     )
-    return CropExplanation(checked[0], float(own.mean()), _pixel_scores(score_map, checked), partitions, pooled)
 
 
 def _pixel_scores(score_map: ScoreMap, box: FloatArray) -> FloatArray:
@@ -96,7 +157,9 @@ def _pixel_scores(score_map: ScoreMap, box: FloatArray) -> FloatArray:
     pattern = score_map.pattern
     n_rows, n_columns = max(1, round(float(y2 - y1))), max(1, round(float(x2 - x1)))
 
-    def refine(start: torch.Tensor, stop: torch.Tensor, parts: int, cells: int) -> tuple[torch.Tensor, IntArray, IntArray]:
+    def refine(
+        start: torch.Tensor, stop: torch.Tensor, parts: int, cells: int
+    ) -> tuple[torch.Tensor, IntArray, IntArray]:
         """Common edges of parts and cells, and the part and the cell that each step between them lies in."""
         common = torch.unique(torch.cat([torch.arange(parts + 1) * cells, torch.arange(cells + 1) * parts]))
         steps = common[:-1].numpy()  # whole numbers of 1 / (parts × cells)
@@ -177,8 +240,10 @@ def compare_crops(score_map: ScoreMap, box_a: npt.ArrayLike, box_b: npt.ArrayLik
     """
     boxes = check_boxes(np.stack([np.asarray(box_a, float), np.asarray(box_b, float)]), score_map.photo_size)
     explained = [explain_crop(score_map, box) for box in boxes]
-    partitions = explained[0].partitions[["partition"]].assign(
-        a=explained[0].partitions["contribution"], b=explained[1].partitions["contribution"]
+    partitions = (
+        explained[0]
+        .partitions[["partition"]]
+        .assign(a=explained[0].partitions["contribution"], b=explained[1].partitions["contribution"])
     )
     partitions["difference"] = partitions["a"] - partitions["b"]
     parts = _parts(score_map, boxes)
@@ -192,9 +257,7 @@ def _parts(score_map: ScoreMap, boxes: FloatArray) -> pd.DataFrame:
     values = score_map.values.double()
     values = values - values.mean((1, 2), keepdim=True)
     pattern, mapped = score_map.pattern, score_map.to_map(boxes)
-    rasters = [
-        (edges(box[1], box[3], pattern.shape[0]), edges(box[0], box[2], pattern.shape[1])) for box in mapped
-    ]
+    rasters = [(edges(box[1], box[3], pattern.shape[0]), edges(box[0], box[2], pattern.shape[1])) for box in mapped]
     y_edges, x_edges = (torch.unique(torch.cat([raster[axis] for raster in rasters])) for axis in (0, 1))
     integrals = grid_integrals(values, y_edges, x_edges).numpy()
     cell_area = np.outer(y_edges.diff().numpy(), x_edges.diff().numpy())
@@ -228,4 +291,3 @@ def _cell_of(common: torch.Tensor, own: torch.Tensor) -> IntArray:
     middle = ((common[:-1] + common[1:]) / 2).contiguous()
     cell = torch.searchsorted(own, middle, right=True) - 1
     return torch.where((cell >= 0) & (cell < len(own) - 1), cell, -1).numpy()
-

@@ -2,16 +2,17 @@
 
 A crop's score is the sum of terms that are all written down:
 
-===========  =====================================================================================================
+===========  ==============================================================================================
 keep         share of the subjects' area that the crop holds, to the power `keep_power`
-placement    g(u, v) at the centre of what the crop holds of a subject, times the share it holds; a mean over the
-             photo's subjects weighted by their areas
+placement    g(u, v) at the centre of what the crop holds of a subject, times the share it holds; a mean over
+             the photo's subjects weighted by their areas
 share        Gaussian preference for the part of the crop that subjects fill, times the share held
 area         area of the crop over that of the photo
-centrality   1 minus the distance of the crop's centre from the photo's, in half diagonals
+centrality   1 minus the distance of the crop's centre from the photo's, over its greatest value, on a photo
+             whose sides count as 1
 corners      how many of the photo's corners the crop covers to within `CORNER_TOLERANCE`, over four
 noise        Gaussian
-===========  =====================================================================================================
+===========  ==============================================================================================
 
 The first three depend on content and vanish in a photo without a subject; the next three are spatial bias.
 """
@@ -21,7 +22,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -71,7 +71,7 @@ RULES: dict[str, Callable[[FloatArray, FloatArray], FloatArray]] = {
 
 
 def rule_grid(rule: str, n: int = 32) -> FloatArray:
-    """g at the centres of an n × n raster over the crop, [n, n], row 0 at the top.
+    """Raster [n, n] of g at the centres of n × n equal cells of the crop, row 0 at the top.
 
     Raises
     ------
@@ -88,6 +88,12 @@ def rule_grid(rule: str, n: int = 32) -> FloatArray:
         raise ValueError(f"no composition rule {rule!r}; there are {', '.join(RULES)}")
     places = (np.arange(n) + 0.5) / n
     return RULES[rule](places[None, :], places[:, None])
+
+
+def is_symmetric(rule: str) -> bool:
+    """Whether a rule is its own mirror image, left to right."""
+    g = rule_grid(rule)
+    return bool(np.allclose(g, g[:, ::-1]))
 
 
 @dataclass(frozen=True)
@@ -160,12 +166,12 @@ class PlantedWorld:
     best_share, share_width : float
         Centre and width of the Gaussian over the part of the crop that subjects fill.
     keep_power : float
-        Exponent of the kept share.
+        Exponent of the kept share, above zero.
 
     Raises
     ------
     ValueError
-        If the rule does not exist, or there is not at least one crop.
+        If the rule does not exist, there is not at least one crop, or a width or exponent is not positive.
 
     Examples
     --------
@@ -191,12 +197,14 @@ class PlantedWorld:
             raise ValueError(f"no composition rule {self.rule!r}; there are {', '.join(RULES)}")
         if self.n_crops < 1:
             raise ValueError(f"n_crops is at least 1, got {self.n_crops}")
+        for name in ("share_width", "keep_power"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} is above 0, got {getattr(self, name)}")
 
-    @cached_property
+    @property
     def is_symmetric(self) -> bool:
-        """Whether mirroring photo and boxes left to right leaves the scores as they are."""
-        g = rule_grid(self.rule)
-        return bool(np.allclose(g, g[:, ::-1]))
+        """Whether mirroring photo and boxes left to right leaves the scores as they are, noise apart."""
+        return is_symmetric(self.rule)
 
     def __len__(self) -> int:
         return len(self.scenes)
@@ -249,7 +257,7 @@ class PlantedWorld:
 
 
 def _inside(mask: npt.NDArray[np.bool_], boxes: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Area of the mask inside each whole-pixel box, and the centre of that part (the box's where it is empty)."""
+    """Area of the mask in each whole-pixel box, and the centre of that part (the box's if it is empty)."""
     height, width = mask.shape
     x, y = np.arange(width) + 0.5, np.arange(height) + 0.5
     planes = np.stack([mask, mask * x, mask * y[:, None]])
@@ -270,11 +278,15 @@ def spatial_terms(boxes: FloatArray, photo_size: Size) -> dict[str, FloatArray]:
     right, bottom = x2 >= 1 - CORNER_TOLERANCE, y2 >= 1 - CORNER_TOLERANCE
     corners = np.sum([left & top, right & top, left & bottom, right & bottom], axis=0) / 4
     distance = np.hypot((x1 + x2) / 2 - 0.5, (y1 + y2) / 2 - 0.5)
-    return {"area": (x2 - x1) * (y2 - y1), "centrality": 1 - distance / np.hypot(0.5, 0.5), "corners": corners}
+    return {
+        "area": (x2 - x1) * (y2 - y1),
+        "centrality": 1 - distance / np.hypot(0.5, 0.5),
+        "corners": corners,
+    }
 
 
 def random_boxes(photo_size: tuple[int, ...], n: int, rng: np.random.Generator) -> FloatArray:
-    """Random whole-pixel crops, [n, 4]: sides of 0.4 to 1 of the photo's, about a quarter of them at each border."""
+    """Random whole-pixel crops, [n, 4]: sides of 0.3 to 1 of the photo's, three in ten at each border."""
     height, width = photo_size[:2]
     scale, stretch = rng.uniform(0.4, 1, n), np.exp(rng.uniform(-0.3, 0.3, n))
     w = np.clip(np.rint(width * scale * stretch), 1, width)
@@ -298,7 +310,7 @@ def _seed_of(split: str, seed: int) -> int:
 def shapes_world(
     split: str = "train", *, n_photos: int = 400, size: Size = (96, 128), seed: int = 0, **options: object
 ) -> PlantedWorld:
-    """The *shapes* world: procedural scenes, no files needed.
+    """Make the *shapes* world: procedural scenes, no files needed.
 
     Parameters
     ----------
@@ -315,8 +327,10 @@ def shapes_world(
     return PlantedWorld(ShapeScenes(n_photos, size, seed), seed=seed, **options)  # type: ignore[arg-type]
 
 
-def subjects_world(folder: str | os.PathLike[str], split: str = "train", *, seed: int = 0, **options: object) -> PlantedWorld:
-    """The *subjects* world: real photographs with a human mask of the main subject.
+def subjects_world(
+    folder: str | os.PathLike[str], split: str = "train", *, seed: int = 0, **options: object
+) -> PlantedWorld:
+    """Make the *subjects* world: real photographs with a human mask of the main subject.
 
     Parameters
     ----------

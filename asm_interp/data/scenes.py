@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -123,6 +125,16 @@ class ShapeScenes:
         return np.asarray(cover >= 0.5)
 
 
+@contextmanager
+def _mask(path: Path) -> Iterator[Image.Image]:
+    """Open a mask; whatever goes wrong with it names the file."""
+    try:
+        with Image.open(path) as image:
+            yield image
+    except Exception as error:  # fed with damaged bytes, a parser raises anything
+        raise PhotoError(f"{path}: expected a mask image ({error})") from error
+
+
 @dataclass(frozen=True)
 class SubjectPhotos:
     """Real photographs with a mask of the main subject, read one at a time.
@@ -130,15 +142,16 @@ class SubjectPhotos:
     Parameters
     ----------
     folder : path
-        Holds ``index.csv`` with at least the columns file, mask and split; file and mask are paths in the
-        folder, and a mask is an image of the photo's size, white where the subject is.
+        Holds ``index.csv`` (UTF-8) with at least the columns file, mask and split; file and mask are paths in
+        the folder, and a mask is an image of the upright photo's size, white where the subject is.
     split : {"train", "val", "test"}
 
     Raises
     ------
     ValueError
-        If the index is missing, lacks a column or has no photo of the split, or a mask is not of its photo's
-        size; each with the file's name.
+        If the index is missing or no such table, lacks a column or an entry, or has no photo of the split;
+        when a sample is read, if its photo or mask is missing or damaged, or the mask is not of the photo's
+        size. Each names the file.
     """
 
     folder: str | os.PathLike[str]
@@ -156,32 +169,33 @@ class SubjectPhotos:
     def rows(self) -> list[dict[str, str]]:
         """Rows of the index that belong to the split."""
         try:
-            with self._index.open(newline="") as file:
-                rows = list(csv.DictReader(file))
-        except OSError as error:
-            raise ValueError(f"{self._index}: expected an index of photos and masks ({error.strerror})") from error
-        lacking = {"file", "mask", "split"} - set(rows[0] if rows else {})
+            with self._index.open(newline="", encoding="utf-8") as file:
+                table = csv.DictReader(file)
+                columns, rows = table.fieldnames or (), list(table)
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            raise ValueError(f"{self._index}: expected an index of photos and masks ({error})") from error
+        lacking = sorted({"file", "mask", "split"} - set(columns))
         if lacking:
-            raise ValueError(f"{self._index}: expected the columns file, mask and split; missing {sorted(lacking)}")
+            raise ValueError(f"{self._index}: expected the columns file, mask and split; missing {lacking}")
+        for number, row in enumerate(rows, 1):
+            if not (row["file"] and row["mask"] and row["split"]):
+                raise ValueError(f"{self._index}: expected a file, a mask and a split; photo {number} lacks one")
         return [row for row in rows if row["split"] == self.split]
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def photo_size(self, index: int) -> Size:
-        """Height and width of a photo, from its file's header."""
-        with Image.open(Path(self.folder) / self.rows[index]["file"]) as image:
+        """Height and width of a photo, from its mask's header (EXIF may turn the photo itself)."""
+        with _mask(Path(self.folder) / self.rows[index]["mask"]) as image:
             return image.height, image.width
 
     def __getitem__(self, index: int) -> Scene:
         row = self.rows[index]
         photo = read_photo(Path(self.folder) / row["file"])
         mask_path = Path(self.folder) / row["mask"]
-        try:
-            with Image.open(mask_path) as image:
-                mask = np.asarray(image.convert("L")) >= 128
-        except OSError as error:
-            raise PhotoError(f"{mask_path}: expected a mask image ({error})") from error
+        with _mask(mask_path) as image:
+            mask = np.asarray(image.convert("L")) >= 128
         if mask.shape != photo.shape[:2]:
-            raise ValueError(f"{mask_path}: expected {photo.shape[:2]} (H, W) as its photo, found {mask.shape}")
+            raise ValueError(f"{mask_path}: expected {photo.shape[:2]} (H, W) as its photo has, found {mask.shape}")
         return Scene(row["file"], photo, mask.astype(np.uint8))

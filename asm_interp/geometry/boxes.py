@@ -10,7 +10,7 @@ Size = tuple[int, int]
 """Height and width (H, W) in pixels."""
 
 MIN_SIDE = 1.0
-"""Shortest side of a box, and smallest radius of a circle, in photo pixels."""
+"""Shortest side of a box, and smallest diameter of a circle, in photo pixels."""
 
 # Boxes read from files carry rounding noise; an edge may pass the photo's by this many pixels.
 _SLACK = 1e-6
@@ -30,9 +30,15 @@ def _shaped(values: npt.ArrayLike, columns: int, what: str) -> FloatArray:
 
 
 def _reject(faulty: npt.NDArray[np.bool_], array: FloatArray, message: str) -> None:
-    if faulty.any():
-        row = int(np.flatnonzero(faulty)[0])
-        raise ValueError(f"{message}; row {row} is {array[row].tolist()} ({int(faulty.sum())} such rows)")
+    """Error that names the first of the rows that have a faulty entry ([N, n])."""
+    rows = np.flatnonzero(faulty.any(axis=1))
+    if len(rows):
+        raise ValueError(f"{message}; row {rows[0]} is {array[rows[0]].tolist()} ({len(rows)} such rows)")
+
+
+def _outside(boxes: FloatArray, photo_size: Size) -> npt.NDArray[np.bool_]:
+    """Which edges of boxes [N, 4] lie beyond the photo's, [N, 4]."""
+    return np.abs(boxes - clip(boxes, photo_size)) > _SLACK
 
 
 def check_boxes(boxes: npt.ArrayLike, photo_size: Size | None = None) -> FloatArray:
@@ -66,27 +72,28 @@ def check_boxes(boxes: npt.ArrayLike, photo_size: Size | None = None) -> FloatAr
     """
     array = _shaped(boxes, 4, "boxes")
     sides = array[:, 2:] - array[:, :2]
-    _reject((sides <= 0).any(axis=1), array, "boxes are x1, y1, x2, y2 with x1 < x2 and y1 < y2")
-    _reject((sides < MIN_SIDE - _SLACK).any(axis=1), array, "a box's sides are at least one photo pixel")
+    _reject(sides <= 0, array, "boxes are x1, y1, x2, y2 with x1 < x2 and y1 < y2")
+    _reject(sides < MIN_SIDE - _SLACK, array, "a box's sides are at least one photo pixel")
     if photo_size is not None:
-        limit = np.array([photo_size[1], photo_size[0]])
-        outside = (array[:, :2] < -_SLACK).any(axis=1) | (array[:, 2:] > limit + _SLACK).any(axis=1)
-        _reject(outside, array, f"boxes must lie inside the photo of {photo_size[0]}×{photo_size[1]} (H×W) px")
+        height, width = photo_size
+        _reject(_outside(array, photo_size), array, f"boxes must lie inside the photo of {height}×{width} (H×W) px")
         array = clip(array, photo_size)
     return array
 
 
 def check_circles(circles: npt.ArrayLike, photo_size: Size) -> FloatArray:
-    """Circles cx, cy, r in photo pixels as float64 [N, 3]; errors as for `check_boxes`.
+    """Circles cx, cy, r in photo pixels as float64 [N, 3], or a clear error as from `check_boxes`.
 
     Raises
     ------
     ValueError
-        If a radius is below one pixel or a circle leaves the photo.
+        If the shape is wrong, a number is not finite, a diameter is below one pixel or a circle leaves the photo.
     """
     array = _shaped(circles, 3, "circles")
-    _reject(array[:, 2] < MIN_SIDE - _SLACK, array, "a circle's radius is at least one photo pixel")
-    check_boxes(circle_bounds(array), photo_size)
+    height, width = photo_size
+    _reject(2 * array[:, 2:] < MIN_SIDE - _SLACK, array, "a circle's diameter is at least one photo pixel")
+    outside = _outside(circle_bounds(array), photo_size)
+    _reject(outside, array, f"circles must lie inside the photo of {height}×{width} (H×W) px")
     return array
 
 
@@ -131,8 +138,8 @@ def iou(a: FloatArray, b: FloatArray) -> FloatArray:
 
     Examples
     --------
-    >>> iou(np.array([0, 0, 2, 2.0]), np.array([1, 0, 3, 2.0])).round(4)
-    np.float64(0.3333)
+    >>> round(float(iou(np.array([0, 0, 2, 2.0]), np.array([1, 0, 3, 2.0]))), 4)
+    0.3333
     """
     a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     overlap = area(np.concatenate([np.maximum(a[..., :2], b[..., :2]), np.minimum(a[..., 2:], b[..., 2:])], axis=-1))
@@ -162,8 +169,8 @@ def boundary_displacement(a: FloatArray, b: FloatArray, photo_size: Size | Float
 
     Examples
     --------
-    >>> boundary_displacement(np.array([0, 0, 10, 10.0]), np.array([1, 0, 10, 10.0]), (10, 10))
-    np.float64(0.025)
+    >>> float(boundary_displacement(np.array([0, 0, 10, 10.0]), np.array([1, 0, 10, 10.0]), (10, 10)))
+    0.025
     """
     size = np.asarray(photo_size, dtype=np.float64)
     sides = size[..., [1, 0, 1, 0]]

@@ -24,7 +24,7 @@ _STEPS = 10  # positions along the longer free direction, beside the first
 
 def _spread(n: int, free: float) -> FloatArray:
     """`n` + 1 evenly spaced offsets from 0 to `free`."""
-    return np.arange(n + 1) * (free / max(n, 1))
+    return np.arange(n + 1, dtype=np.float64) * (free / max(n, 1))
 
 
 @lru_cache
@@ -89,7 +89,7 @@ def gaic_grid(photo_size: Size) -> FloatArray:
     Returns
     -------
     array of float64, [N, 4]
-        At most 90 boxes; 83 on a 3:2 photo.
+        At most 90 boxes; 83 on a 3:2 photo. GAICD's annotators also saw a few slightly wider than 2:1.
 
     References
     ----------
@@ -135,20 +135,41 @@ def parse_aspect(value: str | float) -> float:
 
 
 def fitted_size(width: npt.ArrayLike, ratio: float) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Whole-pixel widths and heights of `ratio`, the longer side rounded down, the shorter to the nearest pixel."""
+    """Whole-pixel sizes of an aspect ratio, near given widths.
+
+    The longer side is rounded down, but not below the length that goes with one pixel; the shorter side is then
+    rounded to the nearest pixel, so that it is off the exact ratio by half a pixel at most.
+
+    Parameters
+    ----------
+    width : array_like of float, [...]
+        Wanted widths in pixels.
+    ratio : float
+        Width over height.
+
+    Returns
+    -------
+    widths, heights : array of int, [...]
+        At least one pixel each.
+
+    Examples
+    --------
+    >>> [side.tolist() for side in fitted_size([800, 3.7, 0.2], 2.0)]
+    [[800, 3, 2], [400, 2, 1]]
+    """
     width = np.asarray(width, dtype=np.float64)
-    if ratio >= 1:
-        w = np.maximum(np.floor(width + 1e-9), 1).astype(np.int64)
-        return w, np.maximum(np.rint(w / ratio), 1).astype(np.int64)
-    h = np.maximum(np.floor(width / ratio + 1e-9), 1).astype(np.int64)
-    return np.maximum(np.rint(h * ratio), 1).astype(np.int64), h
+    if ratio < 1:
+        h, w = fitted_size(width / ratio, 1 / ratio)
+        return w, h
+    w = np.maximum(np.floor(width + 1e-9), np.rint(ratio)).astype(np.int64)
+    return w, np.rint(w / ratio).astype(np.int64)
 
 
 def aspect_boxes(photo_size: Size, ratio: float) -> FloatArray:
     """Candidates of one aspect ratio on the actual photo, in whole pixels.
 
-    Sizes are `CANDIDATE_SCALES` of the largest box that fits; each slides over the photo in at most
-    11 × 11 evenly spaced places, the step in the longer free direction a tenth of it.
+    Sizes are `CANDIDATE_SCALES` of the largest box that fits, at least one pixel wide and high; each slides over
+    the photo in at most 11 × 11 evenly spaced places, the step in the longer free direction a tenth of it.
 
     Parameters
     ----------
@@ -170,8 +191,8 @@ def aspect_boxes(photo_size: Size, ratio: float) -> FloatArray:
     Examples
     --------
     >>> boxes = aspect_boxes((600, 800), 16 / 9)
-    >>> boxes[0].tolist()
-    [0.0, 75.0, 800.0, 525.0]
+    >>> boxes[[0, -1]].tolist()
+    [[0.0, 0.0, 800.0, 450.0], [400.0, 375.0, 800.0, 600.0]]
     """
     height, width = photo_size
     if width < 1 or height < 1:
@@ -197,7 +218,7 @@ def _slide(w: int, h: int, photo_size: Size) -> FloatArray:
     xs = np.rint(_spread(math.ceil(free_x / step), free_x)) if free_x > 1 else np.array([free_x // 2])
     ys = np.rint(_spread(math.ceil(free_y / step), free_y)) if free_y > 1 else np.array([free_y // 2])
     corners = np.array(list(product(xs, ys)), dtype=np.float64)
-    return np.concatenate([corners, corners + [w, h]], axis=1)
+    return np.concatenate([corners, corners + np.array([w, h])], axis=1)
 
 
 def circle_candidates(photo_size: Size) -> FloatArray:

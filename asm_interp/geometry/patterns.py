@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from html import escape
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +31,7 @@ class CompositionPattern:
     Raises
     ------
     ValueError
-        If `labels` is not a two-dimensional array of whole numbers, or leaves a label out.
+        If `labels` is not a two-dimensional array of whole numbers, or leaves a label out; the message says which.
 
     Examples
     --------
@@ -48,15 +49,19 @@ class CompositionPattern:
             raise ValueError(
                 f"pattern {self.name!r}: labels must be a two-dimensional raster [Y, X], got shape {raw.shape}"
             )
-        if not (np.issubdtype(raw.dtype, np.number) and np.all(raw == np.floor(raw))):
+        if raw.dtype.kind not in "iuf":
             raise ValueError(f"pattern {self.name!r}: labels must be whole numbers, got dtype {raw.dtype}")
-        labels = raw.astype(np.int64)
+        with np.errstate(invalid="ignore"):
+            labels = raw.astype(np.int64)
+        if not np.array_equal(labels, raw):
+            raise ValueError(f"pattern {self.name!r}: labels must be whole numbers, got {raw[labels != raw][0]}")
         if labels.min() < 0:
             raise ValueError(f"pattern {self.name!r}: labels start at 0, got {labels.min()}")
-        missing = sorted(set(range(int(labels.max()) + 1)) - set(labels.ravel().tolist()))
-        if missing:
+        present = np.unique(labels)
+        if len(present) <= present[-1]:
+            missing = np.setdiff1d(np.arange(min(present[-1], len(present) + 9)), present)
             raise ValueError(
-                f"pattern {self.name!r}: labels must be 0..{labels.max()} without a gap; missing {missing}"
+                f"pattern {self.name!r}: labels must be 0..{present[-1]} without a gap; missing {missing.tolist()[:10]}"
             )
         labels.setflags(write=False)
         object.__setattr__(self, "labels", labels)
@@ -68,6 +73,10 @@ class CompositionPattern:
 
     def __hash__(self) -> int:
         return hash((self.name, self.labels.shape, self.labels.tobytes()))
+
+    def __reduce__(self) -> tuple[type[CompositionPattern], tuple[str, IntArray]]:
+        # By way of the constructor: the labels of a copy are read-only too.
+        return CompositionPattern, (self.name, self.labels)
 
     def __repr__(self) -> str:
         rows, columns = self.shape
@@ -97,7 +106,7 @@ class CompositionPattern:
     @property
     def one_hot(self) -> npt.NDArray[np.bool_]:
         """Membership of each cell, [L, Y, X]."""
-        return np.arange(self.n_partitions)[:, None, None] == self.labels
+        return np.asarray(np.arange(self.n_partitions)[:, None, None] == self.labels)
 
     def partition_at(self, u: npt.ArrayLike, v: npt.ArrayLike) -> IntArray:
         """Partition at relative positions of the crop.
@@ -157,7 +166,7 @@ class CompositionPattern:
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}"'
             f' viewBox="-1 -1 {width + 2:.0f} {height + 2:.0f}" font-family="sans-serif" role="img">'
-            f"<title>{self.name}: {self.n_partitions} partitions</title>{''.join(parts)}</svg>"
+            f"<title>{escape(self.name)}: {self.n_partitions} partitions</title>{''.join(parts)}</svg>"
         )
 
     def borders(self) -> list[tuple[int, int, int, int]]:
@@ -200,7 +209,7 @@ def _nearer_vertical(raster: int) -> npt.NDArray[np.bool_]:
     """
     offset = np.abs(np.arange(raster) - (raster - 1) / 2)
     down, across = offset[:, None], offset[None, :]
-    return (down > across) | ((down == across) & ((across - 0.5) % 2 == 1))
+    return np.asarray((down > across) | ((down == across) & ((across - 0.5) % 2 == 1)))
 
 
 def _sectors(raster: int) -> IntArray:

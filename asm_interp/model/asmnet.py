@@ -26,6 +26,9 @@ _LONGEST = 4  # a network input is at most this many times as long as it is shor
 def network_size(photo_size: Size, input_size: int) -> Size:
     """Height and width of the network's input for a photo: shorter side `input_size`, both multiples of 32.
 
+    The longer side keeps the photo's shape to within 16 pixels, up to four times the shorter; photos that are
+    longer than that are squeezed.
+
     Examples
     --------
     >>> network_size((682, 1024), 256)
@@ -40,6 +43,16 @@ def network_size(photo_size: Size, input_size: int) -> Size:
     return fitted(height), fitted(width)
 
 
+def _check_photo(photo: object) -> None:
+    if not isinstance(photo, np.ndarray):
+        found = type(photo).__name__
+    elif photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3 or photo.size == 0:
+        found = f"{photo.dtype} {list(photo.shape)}"
+    else:
+        return
+    raise ValueError(f"a photo is an array [H, W, 3] uint8 as read_photo returns it, got {found}")
+
+
 def network_input(photo: npt.NDArray[np.uint8], size: Size) -> Tensor:
     """Photo [H, W, 3] uint8 as a normalised float32 image [3, h, w], resized with antialiasing.
 
@@ -48,10 +61,8 @@ def network_input(photo: npt.NDArray[np.uint8], size: Size) -> Tensor:
     ValueError
         If `photo` is not [H, W, 3] uint8, as `asm_interp.read_photo` returns it.
     """
-    if not isinstance(photo, np.ndarray) or photo.ndim != 3 or photo.shape[2] != 3 or photo.dtype != np.uint8:
-        found = f"{photo.dtype} {photo.shape}" if isinstance(photo, np.ndarray) else type(photo).__name__
-        raise ValueError(f"a photo is an array [H, W, 3] uint8 as read_photo returns it, got {found}")
-    image = torch.from_numpy(np.ascontiguousarray(photo)).permute(2, 0, 1)[None]
+    _check_photo(photo)
+    image = torch.tensor(np.ascontiguousarray(photo)).permute(2, 0, 1)[None]
     image = F.interpolate(image.float(), size=size, mode="bilinear", align_corners=False, antialias=True)[0] / 255
     mean, std = torch.tensor(ImageNetMean).view(3, 1, 1), torch.tensor(ImageNetStd).view(3, 1, 1)
     return (image - mean) / std
@@ -122,13 +133,13 @@ class ASMNet(nn.Module):
         self.backbone = build(backbone)
         if pretrained:
             load_imagenet(self.backbone, backbone, pretrained)
-        self.heads = nn.ModuleList(
-            nn.Conv2d(channels, self.pattern.n_partitions, 1, bias=False) for channels in self.backbone.stages.values()
-        )
-        # One bias: upsampling leaves a constant as it is, so the stages' biases would only add up.
-        self.bias = nn.Parameter(torch.zeros(self.pattern.n_partitions))
-        for head in self.heads:
+        n_partitions = self.pattern.n_partitions
+        heads = [nn.Conv2d(channels, n_partitions, 1, bias=False) for channels in self.backbone.stages.values()]
+        for head in heads:
             nn.init.normal_(head.weight, std=0.01)
+        self.heads = nn.ModuleList(heads)
+        # One bias: upsampling leaves a constant as it is, so the stages' biases would only add up.
+        self.bias = nn.Parameter(torch.zeros(n_partitions))
 
     def forward(self, images: Tensor) -> Tensor:
         """Normalised images [B, 3, h, w] to score maps [B, L, h, w]."""
@@ -157,8 +168,10 @@ class ASMNet(nn.Module):
         ValueError
             If `photo` is of another type or shape.
         """
-        size = network_size(photo.shape[:2], self.input_size) if isinstance(photo, np.ndarray) else (0, 0)
-        image = network_input(photo, size)[None].to(self.bias.device)
+        _check_photo(photo)
+        height, width, _ = photo.shape
+        image = network_input(photo, network_size((height, width), self.input_size)).to(self.bias.device)
         with evaluating(self):
-            values = self(image)[0].float().cpu()
-        return ScoreMap(values.clone(), self.pattern, (photo.shape[0], photo.shape[1]))
+            values = self(image[None])[0].float().cpu()
+        # A clone made outside inference mode is an ordinary tensor again.
+        return ScoreMap(values.clone(), self.pattern, (height, width))

@@ -7,7 +7,6 @@ itself is not needed.
 from __future__ import annotations
 
 import hashlib
-import pickle
 import tempfile
 from pathlib import Path
 
@@ -85,17 +84,16 @@ class Fire(nn.Module):
 
 def squeezenet1_1() -> Backbone:
     """SqueezeNet 1.1 (Iandola et al. 2016); stages after fire3, fire5 and fire9 at strides 4, 8, 16."""
-    pool = {"kernel_size": 3, "stride": 2, "ceil_mode": True}
     features = nn.Sequential(
         nn.Conv2d(3, 64, 3, stride=2),
         nn.ReLU(),
-        nn.MaxPool2d(**pool),
+        nn.MaxPool2d(3, stride=2, ceil_mode=True),
         Fire(64, 16, 64),
         Fire(128, 16, 64),
-        nn.MaxPool2d(**pool),
+        nn.MaxPool2d(3, stride=2, ceil_mode=True),
         Fire(128, 32, 128),
         Fire(256, 32, 128),
-        nn.MaxPool2d(**pool),
+        nn.MaxPool2d(3, stride=2, ceil_mode=True),
         Fire(256, 48, 192),
         Fire(384, 48, 192),
         Fire(384, 64, 256),
@@ -105,7 +103,7 @@ def squeezenet1_1() -> Backbone:
 
 
 def tiny() -> Backbone:
-    """A trunk of 0.16 M parameters for planted worlds and tests; stages at strides 2, 4, 8."""
+    """A trunk of 0.11 M parameters for planted worlds and tests; stages at strides 2, 4, 8."""
     layers: list[nn.Module] = []
     channels = 3
     for width, stride in [(16, 1), (32, 2), (32, 1), (48, 2), (48, 1), (64, 2), (64, 1)]:
@@ -147,12 +145,13 @@ def load_imagenet(backbone: Backbone, name: str, source: str | Path | bool) -> N
         A .safetensors file, or a .pth file (read with ``weights_only``), with torchvision's keys; classifier
         weights in it are passed over. True downloads the official file into torch's hub folder and checks its
         hash. Weights made for Caffe's inputs (BGR, 0..255, mean subtracted) are converted to RGB/255 with
-        ImageNet's mean and standard deviation; a .safetensors file says so by ``caffe_bgr`` in its name.
+        ImageNet's mean and standard deviation; a file says so by ``caffe_bgr`` in its name.
 
     Raises
     ------
     ValueError
-        If the file is not a weight file, or its keys or shapes are not the backbone's.
+        If the file is not a weight file, its keys or shapes are not the backbone's, or the downloaded file does
+        not have the official hash.
     OSError
         If the file is missing, or the download fails.
     """
@@ -166,28 +165,29 @@ def load_imagenet(backbone: Backbone, name: str, source: str | Path | bool) -> N
             f"{path}: not the weights of {name}: {len(missing)} missing {missing[:2]}, {len(surplus)} unknown "
             f"{surplus[:2]}, {len(wrong)} of another shape {sorted(wrong)[:2]}"
         )
-    backbone.load_state_dict(state)
+    backbone.load_state_dict(_from_caffe(state) if "caffe_bgr" in path.name else state)
 
 
 def _read_weights(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such weight file")
     if path.suffix == ".safetensors":
-        from safetensors import SafetensorError, safe_open
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
 
         try:
-            with safe_open(path, framework="pt") as file:
-                state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
+            return load_file(path)
         except SafetensorError as error:
             raise ValueError(f"{path}: not a readable safetensors file ({error})") from error
-        return _from_caffe(state) if "caffe_bgr" in path.name else state
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+    except OSError:
+        raise
+    except Exception as error:  # on a file that is no pickle the unpickler may raise anything, KeyError for one
         raise ValueError(f"{path}: not a PyTorch weight file that loads with weights_only ({error})") from error
     if not isinstance(loaded, dict) or not all(isinstance(value, Tensor) for value in loaded.values()):
-        raise ValueError(f"{path}: expected a state dict of tensors, found {type(loaded).__name__}")
-    return loaded
+        raise ValueError(f"{path}: expected a state dict of tensors, found a {type(loaded).__name__} of other things")
+    return {str(key): value for key, value in loaded.items()}
 
 
 def _from_caffe(state: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -195,10 +195,10 @@ def _from_caffe(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
     Exact where the first convolution is not padded, since padding with zeros is the only step that differs.
     """
-    weight = state["features.0.weight"].float().flip(1)
+    weight = state["features.0.weight"].flip(1)
     mean, std = torch.tensor(ImageNetMean).view(1, 3, 1, 1), torch.tensor(ImageNetStd).view(1, 3, 1, 1)
     caffe_mean = torch.tensor([122.679, 116.669, 104.006]).view(1, 3, 1, 1)
-    bias = state["features.0.bias"].float() + (weight * (255 * mean - caffe_mean)).sum((1, 2, 3))
+    bias = state["features.0.bias"] + (weight * (255 * mean - caffe_mean)).sum((1, 2, 3))
     return state | {"features.0.weight": weight * 255 * std, "features.0.bias": bias}
 
 
@@ -214,13 +214,19 @@ def _download(name: str) -> Path:
         with tempfile.TemporaryDirectory(dir=target.parent) as folder:
             partial = Path(folder) / target.name
             try:
-                torch.hub.download_url_to_file(url, str(partial), hash_prefix=expected)
+                torch.hub.download_url_to_file(url, str(partial))
             except OSError as error:
                 raise OSError(
                     f"cannot download {url} ({error}); fetch it elsewhere and give its path as `pretrained`"
                 ) from error
+            _check_hash(partial, expected, url)
             partial.replace(target)
-    found = hashlib.sha256(target.read_bytes()).hexdigest()
-    if not found.startswith(expected):
-        raise ValueError(f"{target}: SHA-256 should start with {expected}, found {found[:16]}; delete it and try again")
+    _check_hash(target, expected, f"{target} (delete it and try again)")
     return target
+
+
+def _check_hash(path: Path, expected: str, what: str) -> None:
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if not found.startswith(expected):
+        raise ValueError(f"{what}: SHA-256 should start with {expected}, found {found[:16]}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +28,7 @@ ENVIRONMENT_VARIABLE = "ASM_INTERP_CHECKPOINTS"
 _CARD = "asm_interp_card"
 _DIGEST = "sha256"
 _FORMAT = 1
-_MADE_BY_SAVE = ("format", "library", "backbone", "pattern", "labels", "input_size", "dtype")
+_ARCHITECTURE = ("backbone", "pattern", "labels", "input_size")
 _MAX_HEADER = 100_000_000  # safetensors' own limit
 
 
@@ -43,7 +42,7 @@ def _digest(card: str, state: dict[str, Tensor]) -> str:
     for key in sorted(state):
         tensor = state[key]
         sha.update(f"{key} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        sha.update(tensor.numpy().tobytes())
+        sha.update(tensor.flatten().view(torch.uint8).numpy().tobytes())
     return sha.hexdigest()
 
 
@@ -58,7 +57,7 @@ def save(model: ASMNet, path: str | os.PathLike[str], card: dict[str, Any], *, h
         not at all.
     card : dict
         What a reader should know, JSON values only: ``lambda``, ``data``, ``seed``, ``metrics``, ``licence``, ...
-        Architecture, pattern labels, input size and library version are added.
+        Architecture, pattern labels, input size, number type and library version are written from the model.
     half : bool
         Store float16; `load` gives float32 again.
 
@@ -70,22 +69,23 @@ def save(model: ASMNet, path: str | os.PathLike[str], card: dict[str, Any], *, h
     Raises
     ------
     CheckpointError
-        If the name or the card cannot be stored, or a weight is not finite (in half precision, if asked for).
+        If the name or the card cannot be stored, the card contradicts the model's architecture, or a weight is
+        not finite (in half precision, if asked for).
     """
     from safetensors.torch import save as to_bytes
 
     path = Path(path)
     if path.suffix != ".safetensors":
         raise CheckpointError(f"{path}: a checkpoint's name ends in .safetensors")
-    reserved = sorted(set(card) & set(_MADE_BY_SAVE))
-    if reserved:
-        raise CheckpointError(f"{path}: the card's entries {reserved} are written from the model; leave them out")
     dtype = torch.float16 if half else torch.float32
-    state = {key: value.detach().cpu().to(dtype, memory_format=torch.contiguous_format) for key, value in model.state_dict().items()}
+    state = {
+        key: value.detach().to("cpu", dtype, memory_format=torch.contiguous_format)
+        for key, value in model.state_dict().items()
+    }
     broken = sorted(key for key, value in state.items() if not torch.isfinite(value).all())
     if broken:
         raise CheckpointError(f"{path}: weights must be finite as {dtype}, but {broken[:3]} are not")
-    full = {
+    made = {
         "format": _FORMAT,
         "library": f"asm_interp {__version__}",
         "backbone": model.backbone_name,
@@ -93,9 +93,12 @@ def save(model: ASMNet, path: str | os.PathLike[str], card: dict[str, Any], *, h
         "labels": model.pattern.labels.tolist(),
         "input_size": model.input_size,
         "dtype": str(dtype).removeprefix("torch."),
-    } | card
+    }
+    for key in _ARCHITECTURE:
+        if card.get(key, made[key]) != made[key]:
+            raise CheckpointError(f"{path}: the model's {key} is {made[key]!r}, but the card says {card[key]!r}")
     try:
-        text = json.dumps(full, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(card | made, sort_keys=True, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: the card must hold finite JSON values only ({error})") from error
     write_atomically(path, to_bytes(state, metadata={_CARD: text, _DIGEST: _digest(text, state)}))
@@ -103,25 +106,49 @@ def save(model: ASMNet, path: str | os.PathLike[str], card: dict[str, Any], *, h
 
 
 def read_card(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Card of a checkpoint, from its header alone; see `load` for the errors."""
+    """Card of a checkpoint, from its header alone.
+
+    Raises
+    ------
+    CheckpointError
+        If the file cannot be read, is no safetensors file, or its header holds no card. Whether card and weights
+        are as they were written, `load` alone can tell.
+    """
     path = Path(path)
     try:
         with path.open("rb") as file:
             start = file.read(8)
-            length = struct.unpack("<Q", start)[0] if len(start) == 8 else _MAX_HEADER
-            header = json.loads(file.read(length)) if length < _MAX_HEADER else None
+            length = int.from_bytes(start, "little")
+            header = file.read(length) if length <= _MAX_HEADER else b""
     except FileNotFoundError:
-        raise CheckpointError(f"{path}: no such checkpoint") from None
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path}: expected a safetensors file, found none ({error})") from error
-    if header is None or not isinstance(header, dict):
-        found = "a pickle or zip archive, which may run code when read," if start[:2] in (b"PK", b"\x80\x02") else ""
-        raise CheckpointError(f"{path}: expected a safetensors file, found {found or 'something else'}")
-    metadata = header.get("__metadata__", {})
-    if _CARD not in metadata:
-        raise CheckpointError(f"{path}: a safetensors file, but not an asm_interp checkpoint: it has no card")
-    card: dict[str, Any] = json.loads(metadata[_CARD])
+        raise CheckpointError(f"{path}: no such checkpoint file") from None
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
+    metadata = _json_object(header).get("__metadata__")
+    if metadata is None:
+        raise CheckpointError(f"{path}: expected a safetensors file with a card, found {_kind(start, header)}")
+    card = _json_object(metadata.get(_CARD)) if isinstance(metadata, dict) else {}
+    if not card:
+        raise CheckpointError(f"{path}: a safetensors file, but not an asm_interp checkpoint: it has no readable card")
     return card
+
+
+def _json_object(text: Any) -> dict[str, Any]:
+    """Object that a JSON text holds; empty where it holds none."""
+    try:
+        found = json.loads(text)
+    except (TypeError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _kind(start: bytes, header: bytes) -> str:
+    """What a file seems to be whose header is not that of a checkpoint."""
+    if not start:
+        return "an empty file"
+    if start.startswith((b"PK", b"\x80")):
+        return "a pickle or a zip archive, which are never read: reading them may run code"
+    return "one without" if _json_object(header) else "something else, or a damaged one"
 
 
 def load(name_or_path: str | os.PathLike[str] = DEFAULT_CHECKPOINT, device: str | torch.device = "cpu") -> ASMNet:
@@ -144,38 +171,29 @@ def load(name_or_path: str | os.PathLike[str] = DEFAULT_CHECKPOINT, device: str 
         If there is no such checkpoint (the message lists what there is), or the file is truncated, altered, of
         another format or architecture. Pickle files are never read.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    from safetensors import SafetensorError, safe_open
 
     path = find(name_or_path)
     card = read_card(path)
     if card.get("format") != _FORMAT:
         raise CheckpointError(f"{path}: expected checkpoint format {_FORMAT}, found {card.get('format')!r}")
     try:
-        state = load_file(path)
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata()
+            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path}: truncated or damaged ({error})") from error
-    _verify(path, state)
+    expected, found = metadata.get(_DIGEST), _digest(metadata[_CARD], state)
+    if found != expected:
+        raise CheckpointError(f"{path}: altered since it was written: SHA-256 {expected} expected, {found} found")
     try:
         labels = patterns.from_labels(card["labels"], card["pattern"])
         model = ASMNet(card["backbone"], labels, input_size=card["input_size"])
         model.load_state_dict({key: tensor.float() for key, tensor in state.items()})
-    except (KeyError, ValueError, RuntimeError) as error:
-        raise CheckpointError(f"{path}: its weights are not those of the network that its card names ({error})") from error
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise CheckpointError(f"{path}: not the weights of the network that its card names ({error})") from error
     model.card = card
     return model.to(device).eval()
-
-
-def _verify(path: Path, state: dict[str, Tensor]) -> None:
-    from safetensors import safe_open
-
-    with safe_open(path, framework="pt") as file:
-        metadata = file.metadata()
-    found = _digest(metadata[_CARD], state)
-    if found != metadata.get(_DIGEST):
-        raise CheckpointError(
-            f"{path}: altered since it was written: SHA-256 {metadata.get(_DIGEST)} expected, {found} found"
-        )
 
 
 def _folders() -> Iterator[Path]:
@@ -191,8 +209,9 @@ def _folders() -> Iterator[Path]:
 def _available() -> dict[str, Path]:
     found: dict[str, Path] = {}
     for folder in _folders():
-        for path in sorted(folder.glob("*.safetensors")):
-            found.setdefault(path.stem, path)
+        for path in folder.glob("*.safetensors"):
+            if path.is_file():
+                found.setdefault(path.stem, path)
     return found
 
 
@@ -210,7 +229,7 @@ def find(name_or_path: str | os.PathLike[str]) -> Path:
     available = _available()
     if str(name_or_path) in available:
         return available[str(name_or_path)]
-    if path.suffix or path.parent != Path():
+    if path.suffix == ".safetensors" or path.parent != Path():
         raise CheckpointError(f"{path}: no such checkpoint file")
     raise CheckpointError(f"no checkpoint {str(name_or_path)!r}; there are {', '.join(sorted(available)) or 'none'}")
 
@@ -246,4 +265,3 @@ def list_checkpoints() -> pd.DataFrame:
         )
     columns = ["name", "backbone", "pattern", "lambda", "data", "size", "sha256", "path"]
     return pd.DataFrame(rows, columns=columns)
-

@@ -76,7 +76,7 @@ def composition_pool(values: Tensor, boxes: Tensor, pattern: CompositionPattern)
     values : Tensor, [B, L, h, w]
         Score maps of B photos.
     boxes : Tensor, [B, N, 4]
-        x1, y1, x2, y2 in map pixels.
+        x1, y1, x2, y2 in map pixels, inside the map and not empty (`crop_scores` checks its boxes).
     pattern : CompositionPattern
         With L partitions.
 
@@ -105,8 +105,12 @@ def composition_pool(values: Tensor, boxes: Tensor, pattern: CompositionPattern)
     x1, y1, x2, y2 = boxes.unsqueeze(-1).unbind(-2)  # each [B, N, 1]
     x = torch.lerp(x1, x2, column.double() / columns)  # [B, N, corners]
     y = torch.lerp(y1, y2, row.double() / rows)
-    sums = _look_up(integral_image(values), partition, y, x) @ weight  # [B, N]
-    return sums / ((x2 - x1) * (y2 - y1)).squeeze(-1)
+    # A channel's mean adds the same to every crop. Left out of the table, it costs small crops no digits.
+    level = values.detach().double().mean((2, 3), keepdim=True)  # [B, L, 1, 1]
+    table = integral_image(values - level)
+    sums = _look_up(table, partition, y, x) @ weight  # [B, N]
+    areas = torch.from_numpy(pattern.areas).to(values.device)
+    return sums / ((x2 - x1) * (y2 - y1)).squeeze(-1) + level.flatten(1) @ areas[:, None]
 
 
 def edges(start: Tensor, stop: Tensor, n: int) -> Tensor:
@@ -128,12 +132,13 @@ def grid_integrals(values: Tensor, y_edges: Tensor, x_edges: Tensor) -> Tensor:
     -------
     Tensor of float64, [L, R, C]
     """
-    channels = torch.arange(values.shape[0]).view(-1, 1, 1)
-    shape = (values.shape[0], len(y_edges), len(x_edges))
-    y = y_edges.double().view(1, -1, 1).expand(shape)
-    x = x_edges.double().view(1, 1, -1).expand(shape)
-    nodes = _look_up(integral_image(values)[None], channels, y[None], x[None])[0]
-    return nodes.diff(dim=-1).diff(dim=-2)
+    table = integral_image(values)
+    # Edges form a grid, so that one axis can be interpolated after the other.
+    for axis, places in ((1, y_edges.double()), (2, x_edges.double())):
+        node = places.floor().clamp(0, table.shape[axis] - 2).long()
+        share = (places - node).unsqueeze(-1) if axis == 1 else places - node
+        table = torch.lerp(table.index_select(axis, node), table.index_select(axis, node + 1), share)
+    return table.diff(dim=-1).diff(dim=-2)
 
 
 def cell_means(values: Tensor, box: Tensor, pattern: CompositionPattern) -> Tensor:
@@ -155,8 +160,8 @@ def cell_means(values: Tensor, box: Tensor, pattern: CompositionPattern) -> Tens
     rows, columns = pattern.shape
     x1, y1, x2, y2 = box.double()
     integrals = grid_integrals(values, edges(y1, y2, rows), edges(x1, x2, columns))
-    cell = (y2 - y1) * (x2 - x1) / (rows * columns)
-    return integrals.flatten(1).T / cell
+    cell_area: Tensor = (y2 - y1) * (x2 - x1) / (rows * columns)
+    return integrals.flatten(1).T / cell_area
 
 
 def circle_pool(values: Tensor, circles: Tensor, scale: tuple[float, float], pattern: CompositionPattern) -> Tensor:

@@ -14,7 +14,9 @@ from asm_interp.geometry.boxes import FloatArray, Size, check_boxes, check_circl
 from asm_interp.geometry.patterns import CompositionPattern
 from asm_interp.model.pooling import circle_pool, composition_pool
 
-_CHUNK = 4096  # crops pooled at once; bounds the memory of a search
+# How many are pooled at once; bounds the memory of a search.
+_CROPS = 4096
+_CIRCLES = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +51,8 @@ class ScoreMap:
     photo_size: Size
 
     def __post_init__(self) -> None:
-        values = torch.as_tensor(self.values, dtype=torch.float32).detach().cpu()
+        array = self.values if isinstance(self.values, Tensor) else torch.tensor(np.asarray(self.values))
+        values = array.detach().to("cpu", torch.float32)
         if values.ndim != 3 or values.shape[0] != self.pattern.n_partitions or 0 in values.shape:
             raise ValueError(
                 f"a score map for {self.pattern.name} has shape [{self.pattern.n_partitions}, h, w], "
@@ -104,7 +107,8 @@ def crop_scores(score_map: ScoreMap, boxes: npt.ArrayLike) -> FloatArray:
         If a box is malformed, thinner than one photo pixel or outside the photo.
     """
     mapped = score_map.to_map(check_boxes(boxes, score_map.photo_size))
-    parts = [composition_pool(score_map.values[None], part[None], score_map.pattern)[0] for part in mapped.split(_CHUNK)]
+    values = score_map.values[None]
+    parts = [composition_pool(values, part[None], score_map.pattern)[0] for part in torch.split(mapped, _CROPS)]
     return torch.cat(parts).numpy()
 
 
@@ -124,8 +128,9 @@ def circle_scores(score_map: ScoreMap, circles: npt.ArrayLike) -> FloatArray:
     Raises
     ------
     ValueError
-        If a radius is below one photo pixel or a circle leaves the photo.
+        If a circle is malformed, its diameter below one photo pixel, or it leaves the photo.
     """
     checked = torch.from_numpy(check_circles(circles, score_map.photo_size))
-    parts = [circle_pool(score_map.values, part, score_map.scale, score_map.pattern) for part in checked.split(256)]
+    values, scale = score_map.values, score_map.scale
+    parts = [circle_pool(values, part, scale, score_map.pattern) for part in torch.split(checked, _CIRCLES)]
     return torch.cat(parts).numpy()

@@ -61,18 +61,22 @@ def explanation_figure(
     figure.suptitle(title, fontsize=9)
     top, bottom = axes
     draw_crops(photo, crops, ax=top[0]).set_title(f"{len(crops)} best crops")
-    best = crops.iloc[0]
     draw_crop_score_map(explanation.pixel_scores, photo, explanation.box, ax=top[1], norm=scales.phi)
-    top[1].set_title(f"what crop 1 reads: score {best['score']:.3f}")
+    top[1].set_title(f"what crop 1 reads: score {explanation.score:.3f}")
     draw_contributions(explanation.partitions, ax=top[2])
     draw_map(
-        theta.avg - theta.avg.mean(), photo, ax=bottom[0], norm=scales.avg, cmap=DIVERGING, label="θavg − photo mean"
-    ).set_title("θavg: liked wherever it stands")
-    draw_map(theta.std, photo, ax=bottom[1], norm=scales.std, cmap=SEQUENTIAL, label="θstd").set_title(
-        f"θstd: depends on its place (gauge share {theta.gauge_share:.2f})"
-    )
+        theta.avg - theta.avg.mean(),
+        photo,
+        ax=bottom[0],
+        norm=scales.avg,
+        cmap=DIVERGING,
+        label="θavg − photo mean",
+    ).set_title("θavg: mean over places in the crop")
+    std_label = f"θstd without offsets (gauge share {theta.gauge_share:.2f})"
+    draw_map(theta.std, photo, ax=bottom[1], norm=scales.std, cmap=SEQUENTIAL, label=std_label)
+    bottom[1].set_title("θstd: spread over places in the crop")
     draw_pattern_gain(explanation.partitions, pattern, ax=bottom[2], norm=scales.phi)
     bottom[2].set_title("crop 1 by partition")
     figure.text(0.005, 0.004, footnote, fontsize=6, color="#555555", va="bottom")
-    figure.get_layout_engine().set(rect=(0, 0.03, 1, 0.97))  # type: ignore[union-attr]
+    figure.get_layout_engine().set(rect=(0, 0.03, 1, 0.97))  # type: ignore[union-attr, call-arg]
     return figure

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, Normalize
 from matplotlib.patches import Circle, Patch, Rectangle
 
@@ -56,7 +57,11 @@ def draw_crops(photo: Photo, crops: pd.DataFrame, *, ax: Axes) -> Axes:
     unit = max(photo.shape[:2])
     rows: Sequence[Any] = list(crops.itertuples())
     for rank, crop in reversed(list(enumerate(rows, start=1))):
-        look = {"fill": False, "edgecolor": ACCENT if rank == 1 else "white", "linewidth": 2.0 if rank == 1 else 0.9}
+        look: dict[str, Any] = {
+            "fill": False,
+            "edgecolor": ACCENT if rank == 1 else "white",
+            "linewidth": 2.0 if rank == 1 else 0.9,
+        }
         outline: Patch
         if hasattr(crop, "r"):
             outline = Circle((crop.cx, crop.cy), crop.r, **look)
@@ -73,7 +78,11 @@ def draw_crops(photo: Photo, crops: pd.DataFrame, *, ax: Axes) -> Axes:
             va="top",
             fontsize=7,
             color="white",
-            bbox={"boxstyle": "round,pad=0.2", "facecolor": ACCENT if rank == 1 else "#444444", "edgecolor": "none"},
+            bbox={
+                "boxstyle": "round,pad=0.2",
+                "facecolor": ACCENT if rank == 1 else "#444444",
+                "edgecolor": "none",
+            },
         )
     return ax
 
@@ -116,16 +125,18 @@ def draw_map(
         x1, y1, x2, y2 = np.asarray(box, dtype=np.float64)
         extent = (x1, x2, y2, y1)
         ax.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor=ACCENT, linewidth=1.5))
-    image = ax.imshow(
-        np.asarray(values), extent=extent, cmap=cmap, norm=norm, alpha=opacity, interpolation="nearest"
-    )
+    ax.imshow(np.asarray(values), extent=extent, cmap=cmap, norm=norm, alpha=opacity, interpolation="nearest")
     height, width = photo.shape[:2]
     ax.set(xlim=(0, width), ylim=(height, 0))
-    bar = ax.figure.colorbar(image, ax=ax, shrink=0.85, pad=0.02, aspect=18, extend="both")
-    bar.set_label(label)
-    bar.solids.set_alpha(1)
-    bar.outline.set_visible(False)
+    color_bar(ax, norm, cmap, label)
     return ax
+
+
+def color_bar(ax: Axes, norm: Normalize, cmap: Colormap, label: str) -> None:
+    """Labelled colour bar beside `ax`, opaque whatever the map's opacity."""
+    bar = ax.figure.colorbar(ScalarMappable(norm, cmap), ax=ax, shrink=0.85, pad=0.02, aspect=18, extend="both")
+    bar.set_label(label)
+    bar.outline.set_visible(False)
 
 
 def draw_crop_score_map(
@@ -133,5 +144,12 @@ def draw_crop_score_map(
 ) -> Axes:
     """The map that one crop reads, φ, where the crop stands; other arguments as for `draw_map`."""
     return draw_map(
-        pixel_scores, photo, ax=ax, norm=norm, cmap=DIVERGING, label="φ, channel means taken off", box=box, opacity=0.75
+        pixel_scores,
+        photo,
+        ax=ax,
+        norm=norm,
+        cmap=DIVERGING,
+        label="φ, channel means taken off",
+        box=box,
+        opacity=0.75,
     )

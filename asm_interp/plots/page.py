@@ -28,8 +28,8 @@ details { margin-top: .4rem; } .skipped { border-left: 4px solid #D55E00; paddin
 _GUIDE = (
     "Each figure answers why the network prefers crop 1. Top row: the best crops; the map that crop 1 reads (every "
     "pixel scored for the partition it falls in; its mean is the score up to a constant of the photo); and what each "
-    "partition adds. Bottom row: θavg, what is liked wherever it stands; θstd, where the place in the crop matters; "
-    "and the partitions in place. All maps of a kind share one scale."
+    "partition adds. Bottom row: θavg, each pixel's mean score over the places it may have in a crop; θstd, how much "
+    "its score depends on that place; and the partitions as the pattern stands. All maps of a kind share one scale."
 )
 
 

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 
 from asm_interp.geometry.patterns import CompositionPattern
+from asm_interp.plots.maps import color_bar
 from asm_interp.plots.style import ACCENT, DIVERGING, INK, MUTED
 
 
@@ -36,7 +37,8 @@ def draw_contributions(partitions: pd.DataFrame, *, ax: Axes) -> Axes:
     ax.invert_yaxis()
     ax.set_ylabel("partition")
     total = offset.sum() + own.sum()
-    ax.set_xlabel(f"contribution to the score\n{offset.sum():.3f} (any crop) {own.sum():+.3f} (this crop) = {total:.3f}")
+    sums = f"{offset.sum():.3f} (any crop) {own.sum():+.3f} (this crop) = {total:.3f}".replace("-", "\N{MINUS SIGN}")
+    ax.set_xlabel(f"contribution to the score\n{sums}")
     ax.legend(frameon=False, fontsize=7, loc="upper center", bbox_to_anchor=(0.5, 1.12), ncols=2)
     return ax
 
@@ -59,7 +61,7 @@ def draw_pattern_gain(partitions: pd.DataFrame, pattern: CompositionPattern, *, 
     """
     gain = ((partitions["contribution"] - partitions["offset"]) / partitions["area"]).to_numpy()
     rows, columns = pattern.shape
-    image = ax.imshow(gain[pattern.labels], extent=(0, columns, rows, 0), cmap=DIVERGING, norm=norm, aspect="auto")
+    ax.imshow(gain[pattern.labels], extent=(0, columns, rows, 0), cmap=DIVERGING, norm=norm, aspect="auto")
     for x1, y1, x2, y2 in pattern.borders():
         ax.plot([x1, x2], [y1, y2], color=INK, linewidth=0.8, clip_on=False)
     for partition in range(pattern.n_partitions):
@@ -68,7 +70,5 @@ def draw_pattern_gain(partitions: pd.DataFrame, pattern: CompositionPattern, *, 
         ax.text(x, y, str(partition), ha="center", va="center", fontsize=7, color=INK)
     ax.set(xticks=[], yticks=[], xlim=(0, columns), ylim=(rows, 0))
     ax.spines[:].set_visible(False)
-    bar = ax.figure.colorbar(image, ax=ax, shrink=0.85, pad=0.02, aspect=18, extend="both")
-    bar.set_label("mean gain in the partition")
-    bar.outline.set_visible(False)
+    color_bar(ax, norm, DIVERGING, "mean gain in the partition")
     return ax

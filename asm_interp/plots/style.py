@@ -45,7 +45,7 @@ _RC: dict[str, Any] = {
 @contextmanager
 def figure_style() -> Iterator[None]:
     """The look of all figures inside the block; matplotlib's settings as before after it."""
-    with mpl.rc_context(_RC):
+    with mpl.rc_context(_RC):  # type: ignore[arg-type]  # the stubs spell out every key
         yield
 
 

@@ -33,7 +33,7 @@ class Batch:
     saliency: Tensor
 
     def to(self, device: torch.device) -> Batch:
-        """The batch on another device."""
+        """Copy to another device."""
         return Batch(*(part.to(device) for part in (self.images, self.boxes, self.scores, self.saliency)))
 
 
@@ -109,7 +109,7 @@ class TrainingSet(Dataset[Batch]):
         most = max(len(crops) for crops in boxes)
         return Batch(
             torch.stack(images),
-            # A photo with fewer crops repeats its first box; the NaN score beside it keeps it out of the loss.
+            # A photo with fewer crops repeats its first box; its score NaN keeps it out of the loss.
             torch.stack([torch.cat([crops, crops[:1].expand(most - len(crops), 4)]) for crops in boxes]),
             pad_sequence(list(scores), batch_first=True, padding_value=float("nan")),
             torch.stack(saliencies),

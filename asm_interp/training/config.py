@@ -9,7 +9,7 @@ from typing import Any, Literal
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from asm_interp.data.planted import RULES, PlantedWorld, Weights, shapes_world, subjects_world
+from asm_interp.data.planted import RULES, PlantedWorld, Weights, is_symmetric, shapes_world, subjects_world
 from asm_interp.geometry import patterns
 
 
@@ -46,7 +46,7 @@ class TrainConfig(BaseModel):
         Store the checkpoint in float16.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     data: Literal["shapes", "subjects"] = "shapes"
@@ -106,12 +106,12 @@ class TrainConfig(BaseModel):
     def _fits_together(self) -> TrainConfig:
         if self.data == "subjects" and self.root is None:
             raise ValueError("data = 'subjects' needs root, the folder with index.csv")
-        if self.flip and not self.world("train").is_symmetric:
+        if self.flip and not is_symmetric(self.rule):
             raise ValueError(f"flip = true would teach the mirror image of rule {self.rule!r}")
         return self
 
     def world(self, split: str) -> PlantedWorld:
-        """Data of a split, "train", "val" or "test"."""
+        """Make the data of a split, "train", "val" or "test"."""
         options: dict[str, Any] = {
             "rule": self.rule,
             "weights": Weights(**self.weights),
@@ -120,18 +120,18 @@ class TrainConfig(BaseModel):
             "share_width": self.share_width,
         }
         if self.data == "subjects":
-            assert self.root is not None  # noqa: S101 (validated above)
+            assert self.root is not None  # validated above
             return subjects_world(self.root, split, seed=self.seed, **options)
         size = (self.photo_height, self.photo_width)
         return shapes_world(split, n_photos=self.n_photos, size=size, seed=self.seed, **options)
 
     def to_toml(self) -> str:
-        """The configuration as `read_config` reads it."""
+        """Write the configuration as `read_config` reads it."""
         return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
 
 
 def read_config(path: Path | None = None, **overrides: Any) -> TrainConfig:
-    """Configuration from a TOML file, with entries replaced by keyword arguments that are not None.
+    """Read a configuration from a TOML file; keyword arguments that are not None replace its entries.
 
     Raises
     ------
@@ -152,7 +152,12 @@ def read_config(path: Path | None = None, **overrides: Any) -> TrainConfig:
     try:
         return TrainConfig(**entries)
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(str(part) for part in fault['loc']) or 'together'}: {fault['msg']}" for fault in error.errors()
-        )
-        raise ConfigError(f"{where}: {faults}") from error
+        raise ConfigError(f"{where}: {'; '.join(_fault(details) for details in error.errors())}") from error
+
+
+def _fault(details: Any) -> str:
+    """Say what is wrong with which entry, and what was found there."""
+    message: str = details["msg"].removeprefix("Value error, ")
+    if not details["loc"]:
+        return message
+    return f"{'.'.join(str(part) for part in details['loc'])}: {message}, found {details['input']!r}"

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import csv
 import io
+import pickle
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor
 
 from asm_interp.data.crops import CropDataset
 from asm_interp.evaluation import bootstrap_interval, ranking_accuracy
 from asm_interp.files import write_atomically
-from asm_interp.geometry.boxes import FloatArray, Size
+from asm_interp.geometry.boxes import FloatArray
 from asm_interp.model.asmnet import ASMNet, evaluating, network_input, network_size
-from asm_interp.model.checkpoint import save
+from asm_interp.model.checkpoint import CheckpointError, save
 from asm_interp.model.pooling import composition_pool
 from asm_interp.training.batches import Batch, TrainingSet, epoch_plan
 from asm_interp.training.config import TrainConfig
-from asm_interp.training.losses import ranking_loss, saliency_loss, total_loss
+from asm_interp.training.losses import counted_pairs, ranking_loss, saliency_loss, total_loss
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -37,7 +40,13 @@ class TrainingError(RuntimeError):
 
 
 def photo_accuracies(model: ASMNet, data: CropDataset, delta: float) -> FloatArray:
-    """Ranking accuracy of each photo of a data set, [N]; NaN where no pair differs by `delta`."""
+    """Ranking accuracy of each photo of a data set, [N]; NaN where no pair differs by `delta`.
+
+    Raises
+    ------
+    FloatingPointError
+        If the model gives a score that is not finite.
+    """
     accuracies = []
     for index in range(len(data)):
         sample = data[index]
@@ -46,25 +55,29 @@ def photo_accuracies(model: ASMNet, data: CropDataset, delta: float) -> FloatArr
         boxes = torch.from_numpy(sample.boxes * np.array([w / width, h / height] * 2))
         with evaluating(model):
             values = model(network_input(sample.photo, (h, w))[None].to(model.bias.device)).float()
-            predicted = composition_pool(values, boxes[None].to(values.device), model.pattern)[0]
-        accuracies.append(ranking_accuracy(predicted.cpu().numpy(), sample.scores, delta))
+            predicted = composition_pool(values, boxes[None].to(values.device), model.pattern)[0].cpu().numpy()
+        if not np.isfinite(predicted).all():
+            raise FloatingPointError(f"{sample.id}: a predicted score is not finite")
+        accuracies.append(ranking_accuracy(predicted, sample.scores, delta))
     return np.array(accuracies)
 
 
 def train(config: TrainConfig, out: Path, *, resume: bool = False, quiet: bool = False) -> Path:
     """Train a model and write its checkpoint.
 
-    The run's folder is ``out / config.name``. It holds the configuration, the metrics of each epoch (CSV), the
-    state after the last epoch, and at the end the checkpoint ``<name>.safetensors``. Batches and mirrored photos
-    depend on the seed and the epoch alone, so that a resumed run goes the way an undisturbed one would have gone.
+    The run's folder is ``out / config.name``. It holds the configuration, the metrics of each epoch (CSV),
+    the state after the last epoch, and at the end the checkpoint ``<name>.safetensors``. Batches and mirrored
+    photos depend on the seed and the epoch alone, so that a resumed run goes the way an undisturbed one would
+    have gone (with precision "16-mixed" nearly: its loss scale starts anew).
 
     Parameters
     ----------
     config : TrainConfig
     out : path
+        Where several machines train together, a folder that they share.
     resume : bool
-        Go on from the state that an earlier call with the same configuration left. Without it a folder that
-        holds a run is an error.
+        Go on from the state that an earlier call with the same configuration left, if it left one. Without it
+        a folder that holds a run is an error.
     quiet : bool
         No progress bar.
 
@@ -76,12 +89,12 @@ def train(config: TrainConfig, out: Path, *, resume: bool = False, quiet: bool =
     Raises
     ------
     TrainingError
-        If the folder holds another run, the loss is not finite, or the results cannot be written.
+        If the folder holds another run, the loss or a score is not finite, or the results cannot be written.
     """
-    from lightning.fabric import Fabric
+    from lightning.fabric import Fabric  # 3 s, which only those who train should wait
 
     folder = Path(out) / config.name
-    _claim(folder, config, resume)
+    _check(folder, config, resume)
     fabric = Fabric(
         accelerator=config.accelerator,
         devices=config.devices,
@@ -93,30 +106,49 @@ def train(config: TrainConfig, out: Path, *, resume: bool = False, quiet: bool =
     run = _Run(fabric, config, folder)
     if resume and (folder / STATE).is_file():
         run.restore()
+    # Only now, when nothing can be wrong with the configuration and every process has passed the check.
+    _write(fabric, folder, lambda: write_atomically(folder / CONFIG, config.to_toml()))
     with _progress(quiet or not fabric.is_global_zero) as progress:
         for epoch in range(run.epochs_done, config.epochs):
             run.epoch(epoch, progress)
-            if fabric.is_global_zero:
-                run.keep()
-            fabric.barrier()
+            _write(fabric, folder, run.keep)
     checkpoint = folder / f"{config.name}.safetensors"
-    if fabric.is_global_zero:
-        run.finish(checkpoint)
-    fabric.barrier()
+    _write(fabric, folder, lambda: run.finish(checkpoint))
     return checkpoint
 
 
-def _claim(folder: Path, config: TrainConfig, resume: bool) -> None:
-    """Write the configuration, or check that the folder's is the same."""
+def _check(folder: Path, config: TrainConfig, resume: bool) -> None:
+    """Refuse a folder that holds a run, unless it is this one and to be resumed."""
     path = folder / CONFIG
-    text = config.to_toml()
-    if path.is_file():
-        if not resume:
-            raise TrainingError(f"{folder} already holds a run; go on with --resume, or choose another name")
-        if path.read_text(encoding="utf-8") != text:
-            raise TrainingError(f"{path} is of another run; to resume it, use its configuration unchanged")
-    else:
-        write_atomically(path, text)
+    if not path.is_file():
+        return
+    if not resume:
+        raise TrainingError(f"{folder} already holds a run; go on with --resume, or choose another name")
+    if path.read_text(encoding="utf-8") != config.to_toml():
+        raise TrainingError(f"{path} is of another run; to resume it, use its configuration unchanged")
+
+
+def _write(fabric: Fabric, folder: Path, results: Callable[[], None]) -> None:
+    """Let the first process write while the others wait; a fault there ends all of them: none hangs."""
+    fault: Exception | None = None
+    if fabric.is_global_zero:
+        try:
+            results()
+        except (OSError, CheckpointError) as error:
+            fault = error
+    fault = fabric.broadcast(fault)
+    if fault is not None:
+        raise TrainingError(f"{folder}: cannot write the results ({fault})") from fault
+
+
+def _ratio(total: float, count: float) -> float:
+    return float(total / count) if count else float("nan")
+
+
+def _mean(per_photo: FloatArray) -> float:
+    """Mean of the entries that are not NaN; NaN if there is none."""
+    rated = per_photo[~np.isnan(per_photo)]
+    return _ratio(rated.sum(), len(rated))
 
 
 def _progress(quiet: bool) -> Progress:
@@ -136,11 +168,10 @@ class _Run:
     def __init__(self, fabric: Fabric, config: TrainConfig, folder: Path) -> None:
         self.fabric, self.config, self.folder = fabric, config, folder
         self.train_data, self.val_data = config.world("train"), config.world("val")
-        sizes: list[Size] = [
-            network_size(self.train_data.photo_size(index), config.input_size) for index in range(len(self.train_data))
-        ]
+        data = self.train_data
+        sizes = [network_size(data.photo_size(index), config.input_size) for index in range(len(data))]
         self.plans = [epoch_plan(sizes, config.batch_size, config.seed, epoch) for epoch in range(config.epochs)]
-        self.flip = self.train_data.is_symmetric if config.flip is None else config.flip
+        self.flip = data.is_symmetric if config.flip is None else config.flip
         self.history: list[Row] = []
         self.epochs_done = 0
         model = ASMNet(config.backbone, config.pattern, config.pretrained, config.input_size)
@@ -153,7 +184,7 @@ class _Run:
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimiser, max_lr=rates, total_steps=sum(len(plan) for plan in self.plans)
         )
-        self.bare = model.to(memory_format=torch.channels_last)
+        self.bare: ASMNet = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.model, self.optimiser = fabric.setup(self.bare, optimiser)
 
     def epoch(self, epoch: int, progress: Progress) -> None:
@@ -161,10 +192,11 @@ class _Run:
         config, fabric = self.config, self.fabric
         started = time.perf_counter()
         plan = self.plans[epoch]
-        shares = [batch[fabric.global_rank :: fabric.world_size] for batch in plan]
+        own = [photos[fabric.global_rank :: fabric.world_size] for photos in plan]
         data = TrainingSet(
             self.train_data,
-            shares,
+            # A process that a small batch leaves without a photo joins in with one of weight zero.
+            [mine or photos[:1] for mine, photos in zip(own, plan, strict=True)],
             config.input_size,
             seed=config.seed,
             epoch=epoch,
@@ -174,19 +206,20 @@ class _Run:
         loader = torch.utils.data.DataLoader(data, batch_size=None, num_workers=config.workers)
         task = progress.add_task(f"epoch {epoch + 1}/{config.epochs}", total=len(plan), status="")
         self.model.train()
-        sums = np.zeros(4)
-        for batch, photos in zip(loader, plan, strict=True):
-            values = self.step(batch.to(fabric.device), len(photos))
-            if not np.isfinite(values).all():
-                raise TrainingError(
-                    f"the loss is {values[0]} in epoch {epoch + 1}; the state of epoch {epoch} is kept in "
-                    f"{self.folder}. A lower lr or precision '32-true' may help"
-                )
-            sums += np.array(values) * len(photos)
-            means = sums / max(1, sum(len(done) for done in plan[: int(progress.tasks[task].completed) + 1]))
-            progress.update(task, advance=1, status=f"loss {means[0]:.3f} accuracy {means[3]:.3f}")
-        accuracy = float(np.nanmean(photo_accuracies(self.bare, self.val_data, config.delta)))
-        loss, ranking, saliency, train_accuracy = (sums / len(self.train_data)).tolist()
+        sums, seen = np.zeros(5), 0
+        for batch, mine, photos in zip(loader, own, plan, strict=True):
+            figures = self.step(batch.to(fabric.device), len(mine), len(photos))
+            if not np.isfinite(figures).all():
+                raise self._diverged("the loss", epoch)
+            sums += figures
+            seen += len(photos)
+            progress.update(task, advance=1, status=f"loss {sums[0] / seen:.3f} accuracy {_ratio(*sums[3:]):.3f}")
+        try:  # the last step may have done what no loss has seen yet
+            accuracy = _mean(photo_accuracies(self.bare, self.val_data, config.delta))
+        except FloatingPointError as error:
+            raise self._diverged("a score of the validation split", epoch) from error
+        loss, ranking, saliency = (sums[:3] / seen).tolist()
+        train_accuracy = _ratio(*sums[3:])
         self.history.append(
             {
                 "epoch": epoch + 1,
@@ -195,39 +228,49 @@ class _Run:
                 "saliency_loss": saliency,
                 "train_accuracy": train_accuracy,
                 "val_accuracy": accuracy,
-                "lr": self.schedule.get_last_lr()[-1],
+                "lr": float(self.schedule.get_last_lr()[-1]),
                 "seconds": time.perf_counter() - started,
             }
         )
         self.epochs_done = epoch + 1
-        progress.update(task, status=f"loss {loss:.3f} accuracy {train_accuracy:.3f}, held out {accuracy:.3f}")
+        status = f"loss {loss:.3f} accuracy {train_accuracy:.3f}, held out {accuracy:.3f}"
+        progress.update(task, status=status)
 
-    def step(self, batch: Batch, n_photos: int) -> tuple[float, float, float, float]:
-        """One optimiser step; loss, its two parts and the ranking accuracy, means over the global batch."""
+    def _diverged(self, what: str, epoch: int) -> TrainingError:
+        kept = f"the state of epoch {epoch} is kept in {self.folder}" if epoch else "nothing is kept"
+        return TrainingError(
+            f"{what} is not finite in epoch {epoch + 1}; {kept}. A lower lr or precision '32-true' may help"
+        )
+
+    def step(self, batch: Batch, n_own: int, n_photos: int) -> FloatArray:
+        """One optimiser step on this process's `n_own` of the `n_photos` of a global batch.
+
+        Returns sums over the global batch: of the loss, its ranking and saliency parts, and the ranking
+        accuracy of each photo that has a pair; and how many photos have one.
+        """
         config, fabric = self.config, self.fabric
         values = self.model(batch.images).float()  # [B, L, h, w]
         predicted = composition_pool(values, batch.boxes, self.bare.pattern)
         ranking = ranking_loss(predicted, batch.scores, config.delta, config.margin, config.reduction)
-        saliency = saliency_loss(values, batch.saliency) if config.lam else torch.zeros((), device=values.device)
+        saliency = saliency_loss(values, batch.saliency) if config.lam else ranking.new_zeros(())
         loss = total_loss(ranking, saliency, config.lam)
         self.optimiser.zero_grad()
         # Processes may hold different numbers of photos; weighted so that averaging gradients over processes
         # gives the mean over the photos of the global batch.
-        weight = len(batch.images) * fabric.world_size / n_photos
-        fabric.backward(loss * weight)
+        fabric.backward(loss * (n_own * fabric.world_size / n_photos))
         self.optimiser.step()
         self.schedule.step()
         with torch.no_grad():
-            gap = batch.scores.unsqueeze(2) - batch.scores.unsqueeze(1)
-            counts = (gap >= config.delta) & (gap > 0)
-            right = (predicted.unsqueeze(2) > predicted.unsqueeze(1)) & counts
-            accuracy = right.sum() / counts.sum().clamp(min=1)
-            figures = torch.stack([loss, ranking, saliency, accuracy]).double() * weight
-        means = fabric.all_reduce(figures, reduce_op="mean")
-        return tuple(means.tolist())  # type: ignore[return-value]
+            pairs = counted_pairs(batch.scores, config.delta)
+            order = (predicted.unsqueeze(2) - predicted.unsqueeze(1)).sign()  # 1 right, 0 tied, -1 wrong
+            counts = pairs.sum((1, 2))
+            accuracy = ((1 + order) / 2 * pairs).sum((1, 2)) / counts.clamp(min=1)
+            figures = torch.stack([loss * n_own, ranking * n_own, saliency * n_own, accuracy.sum(), (counts > 0).sum()])
+            figures[3:] *= n_own > 0
+        return cast(Tensor, fabric.all_reduce(figures, reduce_op="sum")).cpu().numpy()
 
     def keep(self) -> None:
-        """Write metrics and state, each whole or not at all."""
+        """Write metrics and state, each whole or not at all, of the last epoch."""
         state: dict[str, Any] = {
             "model": self.bare.state_dict(),
             "optimiser": self.optimiser.state_dict(),
@@ -240,11 +283,9 @@ class _Run:
         writer = csv.DictWriter(table, fieldnames=list(self.history[0]))
         writer.writeheader()
         writer.writerows(self.history)
-        try:
-            write_atomically(self.folder / STATE, buffer.getvalue())
-            write_atomically(self.folder / METRICS, table.getvalue())
-        except OSError as error:
-            raise TrainingError(f"{self.folder}: cannot write the results of epoch {self.epochs_done} ({error})") from error
+        # The state last: a run killed in between repeats the epoch and writes its metrics again.
+        write_atomically(self.folder / METRICS, table.getvalue())
+        write_atomically(self.folder / STATE, buffer.getvalue())
 
     def restore(self) -> None:
         """Back to the end of the last epoch that was kept."""
@@ -254,9 +295,9 @@ class _Run:
             self.bare.load_state_dict(state["model"])
             self.optimiser.load_state_dict(state["optimiser"])
             self.schedule.load_state_dict(state["schedule"])
-        except (RuntimeError, KeyError, ValueError, EOFError) as error:
+            self.history = state["history"]
+        except (RuntimeError, KeyError, ValueError, TypeError, EOFError, pickle.UnpicklingError) as error:
             raise TrainingError(f"{path}: not the state of this run ({error})") from error
-        self.history = state["history"]
         self.epochs_done = len(self.history)
 
     def finish(self, checkpoint: Path) -> None:
@@ -265,6 +306,7 @@ class _Run:
         test = config.world("test")
         accuracies = photo_accuracies(self.bare, test, config.delta)
         low, high = bootstrap_interval(accuracies, seed=config.seed)
+        measured = {"test_ranking_accuracy": _mean(accuracies), "ci_low": low, "ci_high": high}
         n_photos = int(np.isfinite(accuracies).sum())
         card = {
             "lambda": config.lam,
@@ -279,14 +321,7 @@ class _Run:
                 "best_share": config.best_share,
                 "share_width": config.share_width,
             },
-            "metrics": n_photos
-            and {
-                "test_ranking_accuracy": float(np.nanmean(accuracies)),
-                "ci_low": low,
-                "ci_high": high,
-                "delta": config.delta,
-                "n_photos": n_photos,
-            },
+            "metrics": (measured if n_photos else {}) | {"delta": config.delta, "n_photos": n_photos},
             "licence": "MIT",
         }
         save(self.bare, checkpoint, card, half=config.half)

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 _TINY = 1e-12  # keeps the square root and the quotients differentiable on flat maps
+
+
+def counted_pairs(scores: Tensor, delta: float) -> Tensor:
+    """Tell which pairs count: [B, N] to [B, N, N], true where crop i beats crop j by `delta` or more.
+
+    False on ties, and wherever a score is NaN.
+    """
+    gap = scores.unsqueeze(2) - scores.unsqueeze(1)
+    return (gap >= delta) & (gap > 0)
 
 
 def ranking_loss(
@@ -39,15 +47,14 @@ def ranking_loss(
     Tensor
         Scalar.
     """
-    gap = scores.unsqueeze(2) - scores.unsqueeze(1)  # [B, better, worse]
-    counts = (gap >= delta) & (gap > 0)  # False wherever a score is NaN
+    counts = counted_pairs(scores, delta)  # [B, better, worse]
     hinge = (margin - (predicted.unsqueeze(2) - predicted.unsqueeze(1))).clamp(min=0)
     total = hinge.where(counts, 0.0).sum((1, 2))  # [B]
     return (total if reduction == "sum" else total / counts.sum((1, 2)).clamp(min=1)).mean()
 
 
 def theta_std(values: Tensor) -> Tensor:
-    """Standard deviation over channels at each pixel, eq. (6): [B, L, h, w] to [B, h, w], differentiable at zero."""
+    """Take the standard deviation over channels, eq. (6), smooth at zero: [B, L, h, w] to [B, h, w]."""
     deviation = values - values.mean(1, keepdim=True)
     return (deviation.square().mean(1) + _TINY).sqrt()
 
@@ -55,12 +62,14 @@ def theta_std(values: Tensor) -> Tensor:
 def saliency_loss(values: Tensor, saliency: Tensor) -> Tensor:
     r"""Saliency-aware loss, eq. (7): how far the map's sensitivity is from the photo's saliency.
 
-    .. math:: \frac{1}{hw} \sum_p \left( \frac{\theta_{std}(p)}{\bar\theta_{std}} - \frac{s(p)}{\bar s} \right)^2
+    .. math::
+
+        \frac{1}{hw} \sum_p \left( \frac{\theta_{std}(p)}{\bar\theta_{std}} - \frac{s(p)}{\bar s} \right)^2
 
     Both maps are divided by their means over the photo, so that the loss asks for the *places* of sensitivity
     and leaves its size to the ranking. The paper normalises θstd in the same way; where its text leaves the
-    distance open we take the mean square. A photo without saliency counts as zero, and a flat map has a finite
-    loss and gradient.
+    distance open we take the mean square. A photo without saliency counts as zero, and a flat map has a
+    finite loss and gradient.
 
     Parameters
     ----------
@@ -83,4 +92,3 @@ def saliency_loss(values: Tensor, saliency: Tensor) -> Tensor:
 def total_loss(ranking: Tensor, saliency: Tensor, lam: float) -> Tensor:
     """Eq. (8): ranking loss plus λ times the saliency-aware loss."""
     return ranking + lam * saliency if lam else ranking
-

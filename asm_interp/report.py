@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -78,7 +79,8 @@ def distinct_names(names: Iterable[str]) -> list[str]:
 def sources_from(paths: Iterable[Path]) -> list[Source]:
     """Photos from files, each under its stem; a stem that occurs again gets a number."""
     paths = list(paths)
-    names = distinct_names(_printable(path.stem) for path in paths)
+    # Files of a photo that is called a.crop would collide with the crop of photo a.
+    names = distinct_names(re.sub(r"\.crop$", "-crop", _printable(path.stem)) for path in paths)
     return [
         Source(name, _printable(str(path)), partial(read_photo, path)) for name, path in zip(names, paths, strict=True)
     ]

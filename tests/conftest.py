@@ -21,7 +21,5 @@ def shared_dir() -> Path:
     """Folder with the development data (`data/`, `weights/`), which no user's machine has."""
     folder = Path(os.environ.get("ASM_INTERP_SHARED", REPO.parent / "shared"))
     if not (folder / "data").is_dir():
-        pytest.skip(
-            f"development data not here: set ASM_INTERP_SHARED to the folder that holds data/ (not {folder})"
-        )
+        pytest.skip(f"development data not here: set ASM_INTERP_SHARED to the folder that holds data/ (not {folder})")
     return folder

@@ -90,9 +90,7 @@ def conda_ranges(lines: list[str]) -> Ranges:
     return {spec.name.normalized: SpecifierSet(spec.version or "") for spec in specs}
 
 
-def test_conda_and_pip_ask_for_the_same(
-    project: dict[str, Any], required: Ranges, environment: Environment
-) -> None:
+def test_conda_and_pip_ask_for_the_same(project: dict[str, Any], required: Ranges, environment: Environment) -> None:
     through_pip = ranges([line for line in environment.pip_lines if line != "-e ."])
     expected = {CONDA_NAMES.get(name, name): span for name, span in required.items()}
     expected |= {"python": SpecifierSet(project["requires-python"]), "pip": SpecifierSet()}
@@ -108,16 +106,12 @@ def test_environment_installs_the_project_and_only_from_conda_forge(environment:
 
 
 @pytest.mark.parametrize("name", sorted(PROMISED))
-def test_promised_package_is_required_and_locked(
-    name: str, runtime: Ranges, locked: dict[str, Version]
-) -> None:
+def test_promised_package_is_required_and_locked(name: str, runtime: Ranges, locked: dict[str, Version]) -> None:
     assert name in runtime
     assert name in locked
 
 
-def test_lock_holds_exact_versions_and_nothing_else(
-    lock_lines: list[str], locked: dict[str, Version]
-) -> None:
+def test_lock_holds_exact_versions_and_nothing_else(lock_lines: list[str], locked: dict[str, Version]) -> None:
     # No build label (+cpu), index, option, address or path: one lock serves every machine.
     odd = [line for line in lock_lines if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.]+", line)]
     assert odd == []
@@ -128,8 +122,6 @@ def test_lock_holds_exact_versions_and_nothing_else(
 def test_lock_satisfies_the_ranges(required: Ranges, locked: dict[str, Version]) -> None:
     missing = sorted(required.keys() - locked.keys())
     outside = {
-        name: str(locked[name])
-        for name in required.keys() & locked.keys()
-        if locked[name] not in required[name]
+        name: str(locked[name]) for name in required.keys() & locked.keys() if locked[name] not in required[name]
     }
     assert (missing, outside) == ([], {})

@@ -103,9 +103,7 @@ def test_import_costs_at_most_a_tenth_more_than_torch(tmp_path: Path) -> None:
         ours.append(seconds_to_import("asm_interp", tmp_path))
         if turn >= 2 and min(ours) <= 1.1 * min(torch):
             break
-    assert min(ours) <= 1.1 * min(torch), (
-        f"best of {len(ours)}: asm_interp {min(ours):.3f} s, torch {min(torch):.3f} s"
-    )
+    assert min(ours) <= 1.1 * min(torch), f"best of {len(ours)}: asm_interp {min(ours):.3f} s, torch {min(torch):.3f} s"
 
 
 def test_command_line_answers_without_torch(tmp_path: Path) -> None:

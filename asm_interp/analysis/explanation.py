@@ -11,7 +11,7 @@ import torch
 
 from asm_interp.geometry.boxes import FloatArray, check_boxes, check_circles, circle_bounds
 from asm_interp.model.pooling import cell_means, edges, grid_integrals
-from asm_interp.model.score_map import ScoreMap, crop_scores
+from asm_interp.model.score_map import ScoreMap
 
 IntArray = npt.NDArray[np.int64]
 
@@ -248,7 +248,7 @@ def compare_crops(score_map: ScoreMap, box_a: npt.ArrayLike, box_b: npt.ArrayLik
     partitions["difference"] = partitions["a"] - partitions["b"]
     parts = _parts(score_map, boxes)
     regions = parts.groupby("region")[["area", "difference"]].sum().reindex(list(REGIONS), fill_value=0.0).reset_index()
-    score_a, score_b = (float(score) for score in crop_scores(score_map, boxes))
+    score_a, score_b = (why.score for why in explained)
     return CropComparison(boxes[0], boxes[1], score_a, score_b, score_a - score_b, partitions, regions, parts)
 
 

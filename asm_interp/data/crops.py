@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from asm_interp.data.photo import Photo, PhotoError, read_photo
@@ -24,6 +26,8 @@ class CropSample:
         x1, y1, x2, y2 in photo pixels.
     scores : array of float64, [K], or None
         Higher is better, comparable within the photo. None where a data set only says which crops are good.
+    pairs : array of int, [P, 2], optional
+        Crops that were judged against each other, where scores can be compared within these pairs only.
     split : str
         "train", "val" or "test".
     photo_path : Path, optional
@@ -39,6 +43,7 @@ class CropSample:
     id: str
     boxes: FloatArray
     scores: FloatArray | None = None
+    pairs: npt.NDArray[np.int64] | None = None
     split: str = ""
     photo_path: Path | None = None
     photo_size: Size | None = None
@@ -59,6 +64,12 @@ class CropSample:
         if self.photo_path is None:
             raise PhotoError(f"{self.id}: the data set was read without its photos")
         return read_photo(self.photo_path)
+
+    @property
+    def guesses_size(self) -> bool:
+        """Whether `size` can only give the inferred size, because the photo is missing."""
+        there = self.pixels is not None or (self.photo_path is not None and self.photo_path.is_file())
+        return self.size_is_inferred and not there
 
     def size(self) -> Size:
         """Height and width of the photo: as known, else from the file's header.

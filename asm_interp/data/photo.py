@@ -225,7 +225,7 @@ def resize_photo(photo: npt.NDArray[Any], size: tuple[int, int]) -> npt.NDArray[
 
     Each axis on its own: averaged over areas where it shrinks, bilinear where it grows.
     """
-    import cv2  # noqa: PLC0415  (0.1 s, which reading alone should not cost)
+    import cv2
 
     shrunk = min(photo.shape[0], size[0]), min(photo.shape[1], size[1])
     # OpenCV gives up area averaging on both axes as soon as one of them grows.

@@ -94,7 +94,7 @@ def saliency_cached(
     OSError
         If the folder cannot be written.
     """
-    import cv2  # noqa: PLC0415  (0.1 s, which importing this module should not cost)
+    import cv2
 
     photo = read_photo(photo)
     recipe = f"{_METHOD}, OpenCV {cv2.__version__}, {size}, {photo.shape}\n"
@@ -108,7 +108,7 @@ def saliency_cached(
 
 
 def _square_map(photo: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.float32]:
-    import cv2  # noqa: PLC0415
+    import cv2
 
     if size < 16:
         raise ValueError(f"size: expected at least 16 pixels, found {size}")

@@ -10,7 +10,7 @@ Size = tuple[int, int]
 """Height and width (H, W) in pixels."""
 
 MIN_SIDE = 1.0
-"""Shortest side of a box, and smallest diameter of a circle, in photo pixels."""
+"""Shortest side of a box, and smallest radius of a circle, in photo pixels."""
 
 # Boxes read from files carry rounding noise; an edge may pass the photo's by this many pixels.
 _SLACK = 1e-6
@@ -87,11 +87,11 @@ def check_circles(circles: npt.ArrayLike, photo_size: Size) -> FloatArray:
     Raises
     ------
     ValueError
-        If the shape is wrong, a number is not finite, a diameter is below one pixel or a circle leaves the photo.
+        If the shape is wrong, a number is not finite, a radius is below one pixel or a circle leaves the photo.
     """
     array = _shaped(circles, 3, "circles")
     height, width = photo_size
-    _reject(2 * array[:, 2:] < MIN_SIDE - _SLACK, array, "a circle's diameter is at least one photo pixel")
+    _reject(array[:, 2:] < MIN_SIDE - _SLACK, array, "a circle's radius is at least one photo pixel")
     outside = _outside(circle_bounds(array), photo_size)
     _reject(outside, array, f"circles must lie inside the photo of {height}×{width} (H×W) px")
     return array

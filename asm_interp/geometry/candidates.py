@@ -10,7 +10,7 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
-from asm_interp.geometry.boxes import FloatArray, Size, non_maximum_suppression
+from asm_interp.geometry.boxes import MIN_SIDE, FloatArray, Size, non_maximum_suppression
 
 _NOMINAL_SIZES = ((800, 600), (600, 800), (500, 400), (400, 500), (500, 500), (1600, 900), (900, 1600))
 _ANCHOR_ASPECTS = (4 / 3, 3 / 4, 16 / 9)
@@ -222,6 +222,10 @@ def _slide(w: int, h: int, photo_size: Size) -> FloatArray:
 
 
 def circle_candidates(photo_size: Size) -> FloatArray:
-    """Circles cx, cy, r inside the photo: the circles inscribed in the 1:1 candidates, [N, 3] in pixels."""
-    boxes = aspect_boxes(photo_size, 1.0)
-    return np.stack([boxes[:, ::2].mean(axis=1), boxes[:, 1::2].mean(axis=1), (boxes[:, 2] - boxes[:, 0]) / 2], axis=1)
+    """Circles cx, cy, r inside the photo, [N, 3] in pixels: those inscribed in the 1:1 candidates.
+
+    Circles of less than a pixel's radius are left out; a photo one pixel wide or high has none.
+    """
+    x1, y1, x2, y2 = aspect_boxes(photo_size, 1.0).T
+    circles = np.stack([(x1 + x2) / 2, (y1 + y2) / 2, (x2 - x1) / 2], axis=1)
+    return np.asarray(circles[circles[:, 2] >= MIN_SIDE])

@@ -128,7 +128,7 @@ def circle_scores(score_map: ScoreMap, circles: npt.ArrayLike) -> FloatArray:
     Raises
     ------
     ValueError
-        If a circle is malformed, its diameter below one photo pixel, or it leaves the photo.
+        If a circle is malformed, its radius below one photo pixel, or it leaves the photo.
     """
     checked = torch.from_numpy(check_circles(circles, score_map.photo_size))
     values, scale = score_map.values, score_map.scale

@@ -6,17 +6,46 @@ import os
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
 
-from asm_interp.data.crops import CropDataset
 from asm_interp.data.saliency import saliency_cached
-from asm_interp.geometry.boxes import Size
+from asm_interp.geometry.boxes import FloatArray, Size
 from asm_interp.model.asmnet import network_input, network_size
+
+
+class ScoredPhoto(Protocol):
+    """What training needs of a sample: a photo [H, W, 3] uint8, boxes [K, 4] in its pixels and scores [K]."""
+
+    @property
+    def id(self) -> str: ...  # noqa: D102
+
+    @property
+    def photo(self) -> npt.NDArray[np.uint8]: ...  # noqa: D102
+
+    @property
+    def boxes(self) -> FloatArray: ...  # noqa: D102
+
+    @property
+    def scores(self) -> FloatArray: ...  # noqa: D102
+
+
+class ScoredPhotos(Protocol):
+    """What training needs of a data set; index i always gives the same sample."""
+
+    def __len__(self) -> int: ...
+
+    def photo_size(self, index: int, /) -> Size:
+        """Height and width of a photo, without decoding it."""
+        ...
+
+    def __getitem__(self, index: int, /) -> ScoredPhoto: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +100,7 @@ class TrainingSet(Dataset[Batch]):
 
     Parameters
     ----------
-    data : CropDataset
+    data : ScoredPhotos
     plan : list of list of int
         Photos of each batch.
     input_size : int
@@ -84,7 +113,7 @@ class TrainingSet(Dataset[Batch]):
 
     def __init__(
         self,
-        data: CropDataset,
+        data: ScoredPhotos,
         plan: list[list[int]],
         input_size: int,
         *,

@@ -28,8 +28,8 @@ class TrainConfig(BaseModel):
         Planted world; *subjects* reads photos and masks from `root`.
     rule, weights, n_crops, best_share, share_width
         Of the planted world; see `asm_interp.data.planted`.
-    n_photos, photo_height, photo_width
-        Of *shapes*.
+    n_photos, n_held_out, photo_height, photo_width
+        Of *shapes*; the validation and the test split have `n_held_out` photos, or `n_photos` if that is fewer.
     backbone, pattern, pretrained, input_size
         Of the network; see `asm_interp.ASMNet`.
     lam : float
@@ -54,6 +54,7 @@ class TrainConfig(BaseModel):
     rule: str = "thirds"
     weights: dict[str, float] = Field(default_factory=dict)
     n_photos: int = Field(400, ge=1)
+    n_held_out: int = Field(200, ge=1)
     photo_height: int = Field(96, ge=16)
     photo_width: int = Field(128, ge=16)
     n_crops: int = Field(32, ge=2)
@@ -123,7 +124,8 @@ class TrainConfig(BaseModel):
             assert self.root is not None  # validated above
             return subjects_world(self.root, split, seed=self.seed, **options)
         size = (self.photo_height, self.photo_width)
-        return shapes_world(split, n_photos=self.n_photos, size=size, seed=self.seed, **options)
+        n_photos = self.n_photos if split == "train" else min(self.n_photos, self.n_held_out)
+        return shapes_world(split, n_photos=n_photos, size=size, seed=self.seed, **options)
 
     def to_toml(self) -> str:
         """Write the configuration as `read_config` reads it."""

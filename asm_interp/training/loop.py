@@ -15,14 +15,13 @@ import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
-from asm_interp.data.crops import CropDataset
 from asm_interp.evaluation import bootstrap_interval, ranking_accuracy
 from asm_interp.files import write_atomically
 from asm_interp.geometry.boxes import FloatArray
 from asm_interp.model.asmnet import ASMNet, evaluating, network_input, network_size
 from asm_interp.model.checkpoint import CheckpointError, save
 from asm_interp.model.pooling import composition_pool
-from asm_interp.training.batches import Batch, TrainingSet, epoch_plan
+from asm_interp.training.batches import Batch, ScoredPhotos, TrainingSet, epoch_plan
 from asm_interp.training.config import TrainConfig
 from asm_interp.training.losses import counted_pairs, ranking_loss, saliency_loss, total_loss
 
@@ -39,7 +38,7 @@ class TrainingError(RuntimeError):
     """Training cannot go on; the last good state is kept."""
 
 
-def photo_accuracies(model: ASMNet, data: CropDataset, delta: float) -> FloatArray:
+def photo_accuracies(model: ASMNet, data: ScoredPhotos, delta: float) -> FloatArray:
     """Ranking accuracy of each photo of a data set, [N]; NaN where no pair differs by `delta`.
 
     Raises

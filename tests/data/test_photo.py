@@ -57,9 +57,7 @@ def png_header(width: int, height: int) -> bytes:
     """A PNG that declares a size and holds next to nothing."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-        )
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     data = chunk(b"IDAT", zlib.compress(b"\0" * 1000))
@@ -163,9 +161,7 @@ def test_orientation_of_jpeg_and_of_an_opened_image(orientation: int) -> None:
     upright = smooth_photo()
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
-    jpeg = encode(
-        Image.fromarray(np.ascontiguousarray(STORED[orientation](upright))), "JPEG", exif=exif, quality=95
-    )
+    jpeg = encode(Image.fromarray(np.ascontiguousarray(STORED[orientation](upright))), "JPEG", exif=exif, quality=95)
     for source in (jpeg, Image.open(io.BytesIO(jpeg))):
         assert np.abs(read_photo(source).astype(int) - upright).mean() < 2
 
@@ -175,9 +171,7 @@ def test_orientation_of_jpeg_and_of_an_opened_image(orientation: int) -> None:
 def test_orientation_of_16_bit_grey(orientation: int, mode: str, rng: np.random.Generator) -> None:
     grey = rng.integers(0, 256, (H, W), dtype=np.uint16) * 257
     stored = np.ascontiguousarray(STORED[orientation](grey))
-    image = Image.frombytes(
-        mode, stored.shape[::-1], stored.astype(">u2" if mode == "I;16B" else "<u2").tobytes()
-    )
+    image = Image.frombytes(mode, stored.shape[::-1], stored.astype(">u2" if mode == "I;16B" else "<u2").tobytes())
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
     np.testing.assert_array_equal(read_photo(encode(image, "TIFF", exif=exif))[..., 0], grey // 257)
@@ -188,9 +182,7 @@ def test_orientation_of_16_bit_grey(orientation: int, mode: str, rng: np.random.
 )
 def test_damaged_exif_counts_as_none(exif: bytes) -> None:
     image = Image.fromarray(smooth_photo())
-    np.testing.assert_array_equal(
-        read_photo(encode(image, "JPEG", exif=exif)), read_photo(encode(image, "JPEG"))
-    )
+    np.testing.assert_array_equal(read_photo(encode(image, "JPEG", exif=exif)), read_photo(encode(image, "JPEG")))
 
 
 def test_an_unknown_orientation_counts_as_none(photo: np.ndarray) -> None:
@@ -328,9 +320,7 @@ def icc(space: bytes, connection: bytes, kind: bytes, tags: dict[bytes, bytes]) 
 def swapped_linear_profile() -> bytes:
     """The primaries of sRGB with red and blue swapped, and no gamma."""
     primaries = {"b": (0.4360, 0.2225, 0.0139), "g": (0.3851, 0.7169, 0.0971), "r": (0.1431, 0.0606, 0.7141)}
-    tags = {
-        f"{name}XYZ".encode(): b"XYZ \0\0\0\0" + b"".join(map(fixed, xyz)) for name, xyz in primaries.items()
-    }
+    tags = {f"{name}XYZ".encode(): b"XYZ \0\0\0\0" + b"".join(map(fixed, xyz)) for name, xyz in primaries.items()}
     tags |= {f"{name}TRC".encode(): b"curv\0\0\0\0" + struct.pack(">I", 0) for name in primaries}
     return icc(b"RGB ", b"XYZ ", b"mntr", tags)
 
@@ -360,9 +350,7 @@ def test_rgb_profile_leads_to_srgb(alpha: bool, rng: np.random.Generator) -> Non
 
 def test_srgb_profile_changes_nothing(photo: np.ndarray) -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    np.testing.assert_array_equal(
-        read_photo(encode(Image.fromarray(photo), "PNG", icc_profile=profile)), photo
-    )
+    np.testing.assert_array_equal(read_photo(encode(Image.fromarray(photo), "PNG", icc_profile=profile)), photo)
 
 
 @pytest.mark.parametrize("format", ["JPEG", "TIFF"])
@@ -371,9 +359,7 @@ def test_cmyk_profile_leads_to_srgb(format: str) -> None:
     cmyk[..., :3] = 200
     cmyk[:, W // 2 :, 3] = 255
     options = {"quality": 100} if format == "JPEG" else {}
-    found = read_photo(
-        encode(Image.fromarray(cmyk, "CMYK"), format, icc_profile=blank_ink_profile(), **options)
-    )
+    found = read_photo(encode(Image.fromarray(cmyk, "CMYK"), format, icc_profile=blank_ink_profile(), **options))
     assert found[:, : W // 2 - 8].min() >= 250
     assert found[:, W // 2 + 8 :].max() <= 5
 

@@ -130,9 +130,7 @@ def count_computations(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return sizes
 
 
-def test_cache_is_equal_and_computes_once(
-    photo: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_cache_is_equal_and_computes_once(photo: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     computed = count_computations(monkeypatch)
     folder = tmp_path / "made" / "here"
     first = saliency_cached(photo, folder)
@@ -144,9 +142,7 @@ def test_cache_is_equal_and_computes_once(
     second[:] = 0  # writable, and nobody else's
 
 
-def test_key_depends_on_everything(
-    photo: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_key_depends_on_everything(photo: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = photo.copy()
     other[0, 0, 0] ^= 1
     turned = photo.reshape(photo.shape[1], photo.shape[0], 3)  # the same bytes
@@ -178,9 +174,7 @@ def test_damaged_file_is_computed_anew(damage: str, photo: np.ndarray, tmp_path:
     assert path.read_bytes() == whole
 
 
-def test_failed_write_leaves_nothing_behind(
-    photo: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_write_leaves_nothing_behind(photo: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(self: Path, target: Path) -> None:
         raise OSError("disk full")
 

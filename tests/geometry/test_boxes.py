@@ -62,8 +62,8 @@ def test_rounding_noise_at_the_rim_is_cut_off() -> None:
     assert bx.check_boxes(noisy, (20, 10)).tolist() == [[0, 0, 10, 20]]
 
 
-def test_circle_of_one_pixel_is_the_smallest() -> None:
-    np.testing.assert_array_equal(bx.check_circles([[0.5, 19.5, 0.5]], (20, 10)), [[0.5, 19.5, 0.5]])
+def test_circle_of_one_pixel_radius_is_the_smallest() -> None:
+    np.testing.assert_array_equal(bx.check_circles([[1, 19, 1]], (20, 10)), [[1, 19, 1]])
 
 
 @pytest.mark.parametrize(
@@ -71,8 +71,8 @@ def test_circle_of_one_pixel_is_the_smallest() -> None:
     [
         ([[5, 5, 5, 5]], r"circles must have shape \[N, 3\], got \(1, 4\)"),
         ([[5, np.nan, 2]], "circles must be finite"),
-        ([[5, 5, 0.49]], "diameter is at least one photo pixel; row 0"),
-        ([[5, 5, -3]], "diameter is at least one photo pixel"),
+        ([[5, 5, 0.99]], "radius is at least one photo pixel; row 0"),
+        ([[5, 5, -3]], "radius is at least one photo pixel"),
         (
             [[5, 5, 5], [6, 5, 4.1]],
             r"circles must lie inside the photo of 20×10 \(H×W\) px; row 1 is \[6.0, 5.0, 4.1\]",

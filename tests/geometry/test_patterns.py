@@ -58,6 +58,11 @@ def test_cross_rectangle_is_three_rectangles_each_cut_in_four() -> None:
     assert str(get("cross-rectangle")).splitlines() == ["888999", "844559", "840159", "a6237b", "a6677b", "aaabbb"]
 
 
+def test_multi_direction_halves_the_diagonals_cell_by_cell() -> None:
+    top = str(get("multi-direction")).splitlines()[:6]
+    assert top == ["111111333333", "001111333322", "001111333322", "000011332222", "000011332222", "000000222222"]
+
+
 @pytest.mark.parametrize("name", ["cross-rectangle", "cross-rectangle:diagonal"])
 def test_cross_rectangles_refine_multi_rectangle(name: str) -> None:
     u, v = np.meshgrid(np.arange(0.5, 24) / 24, np.arange(0.5, 24) / 24)

@@ -84,6 +84,13 @@ def test_stages(name: str, strides: list[int], channels: list[int]) -> None:
         assert abs(stage.shape[3] - 96 / stride) <= 1
 
 
+def test_squeezenet_pools_what_sticks_out() -> None:
+    """Its pools round up: 72 pixels are 35 after the unpadded stem, then 17, 8 and 4."""
+    with torch.inference_mode():
+        features = bb.squeezenet1_1()(torch.zeros(1, 3, 72, 72))
+    assert [stage.shape[-1] for stage in features] == [17, 8, 4]
+
+
 @pytest.mark.parametrize("name", bb.BACKBONES)
 def test_stages_end_in_a_rectified_layer(name: str) -> None:
     with torch.inference_mode():
@@ -173,12 +180,12 @@ def test_files_that_hold_no_weights(tmp_path: Path, suffix: str, content: bytes)
 @pytest.mark.parametrize("content", [{"state_dict": {"features.0.weight": torch.ones(1)}}, [torch.ones(1)]])
 def test_pth_must_be_a_state_dict(tmp_path: Path, content: object) -> None:
     torch.save(content, tmp_path / "weights.pth")
-    with pytest.raises(ValueError, match="expected a state dict of tensors, found a (dict|list)"):
+    with pytest.raises(ValueError, match=r"expected a state dict of tensors, found a (dict|list)"):
         bb.load_imagenet(bb.tiny(), "tiny", tmp_path / "weights.pth")
 
 
 def test_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="nowhere.pth: no such weight file"):
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.pth: no such weight file"):
         bb.load_imagenet(bb.tiny(), "tiny", tmp_path / "nowhere.pth")
 
 
@@ -251,7 +258,7 @@ def test_altered_file_is_refused(hub: Hub) -> None:
 
 def test_without_a_network_the_message_says_what_to_do(hub: Hub) -> None:
     hub.content = b""
-    with pytest.raises(OSError, match="cannot download .* fetch it elsewhere and give its path as `pretrained`"):
+    with pytest.raises(OSError, match=r"cannot download .* fetch it elsewhere and give its path as `pretrained`"):
         bb.load_imagenet(bb.tiny(), "tiny", True)
     assert list(hub.folder.iterdir()) == []
 

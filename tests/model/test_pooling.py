@@ -266,7 +266,7 @@ def test_circle_takes_the_centres_on_its_rim() -> None:
 def test_circle_without_a_pixel_centre_takes_the_pixel_under_it() -> None:
     pattern = get("grid:2x2")
     values = random_map(pattern, 6, 8)
-    # A photo ten times as large as its map: the circle of one photo pixel lies inside map pixel (4, 2) or (5, 7).
-    circles = torch.tensor([[21.0, 41.0, 1.0], [79.5, 59.5, 0.5]])
-    found = circle_pool(values, circles, (0.1, 0.1), pattern)
+    # A photo of 60 × 160 pixels: the circles lie inside map pixels (4, 2) and (5, 7), beside their centres.
+    circles = torch.tensor([[42.0, 41.0, 1.0], [159.5, 59.5, 0.5]])
+    found = circle_pool(values, circles, (0.1, 0.05), pattern)
     assert found.tolist() == [float(values[3, 4, 2]), float(values[3, 5, 7])]

@@ -1,5 +1,6 @@
 import warnings
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -30,8 +31,8 @@ def score_by_hand(score_map: ScoreMap, box: list[float]) -> float:
     ys = np.unique(np.clip([*np.arange(h + 1) * height / h, *np.linspace(y1, y2, rows + 1)], y1, y2))
     xs = np.unique(np.clip([*np.arange(w + 1) * width / w, *np.linspace(x1, x2, columns + 1)], x1, x2))
     total = 0.0
-    for top, bottom in zip(ys[:-1], ys[1:], strict=True):
-        for left, right in zip(xs[:-1], xs[1:], strict=True):
+    for top, bottom in pairwise(ys.tolist()):
+        for left, right in pairwise(xs.tolist()):
             x, y = (left + right) / 2, (top + bottom) / 2
             label = int(score_map.pattern.partition_at((x - x1) / (x2 - x1), (y - y1) / (y2 - y1)))
             total += float(score_map.values[label, int(y * h / height), int(x * w / width)]) * (
@@ -124,7 +125,7 @@ def test_any_photo_size(height: int, width: int, seed: int) -> None:
 def test_large_numbers_of_crops_are_pooled_in_parts() -> None:
     score_map = random_score_map()
     corners = np.random.default_rng(1).uniform(0, 100, (9000, 2))
-    boxes = np.concatenate([corners, corners + [50, 20]], axis=1)
+    boxes = np.concatenate([corners, corners + np.array([50, 20])], axis=1)
     some = [0, 4095, 4096, 8191, 8192, 8999]
     np.testing.assert_allclose(crop_scores(score_map, boxes)[some], crop_scores(score_map, boxes[some]), rtol=1e-12)
     circles = np.concatenate([corners[:600] + 9, np.full((600, 1), 8.5)], axis=1)
@@ -153,7 +154,7 @@ def test_bad_boxes(box: list[float], message: str) -> None:
 
 @pytest.mark.parametrize(
     ("circle", "message"),
-    [([60, 60, 0.4], "diameter is at least one photo pixel"), ([10, 60, 11], r"inside the photo of 120×200")],
+    [([60, 60, 0.9], "radius is at least one photo pixel"), ([10, 60, 11], r"inside the photo of 120×200")],
 )
 def test_bad_circles(circle: list[float], message: str) -> None:
     with pytest.raises(ValueError, match=message):

@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from lightning.fabric import Fabric
 
 import asm_interp as asm
 from asm_interp.model import checkpoint as checkpoints
 from asm_interp.model.checkpoint import read_card
 from asm_interp.training import loop
+from asm_interp.training.batches import TrainingSet
 from asm_interp.training.config import TrainConfig
 from asm_interp.training.loop import CONFIG, METRICS, STATE, TrainingError, photo_accuracies, train
 
@@ -281,6 +283,16 @@ def test_state_of_another_network(copied: Path) -> None:
         train(config, copied.parent, resume=True, quiet=True)
 
 
+def test_photo_of_weight_zero_takes_part_without_a_trace(tmp_path: Path) -> None:
+    fabric = Fabric(accelerator="cpu", devices=1)
+    fabric.launch()
+    run = loop._Run(fabric, tiny(), tmp_path)
+    data = TrainingSet(run.train_data, [[0, 1]], 32, seed=0, epoch=0, flip=False, with_saliency=True)
+    assert not run.step(data[0], n_own=0, n_photos=3).any()
+    gradients = [weight.grad for weight in run.bare.parameters()]
+    assert all(gradient is not None and not gradient.any() for gradient in gradients)
+
+
 def test_data_without_a_pair(tmp_path: Path) -> None:
     path = train(tiny(epochs=1, delta=50, lam=0), tmp_path, quiet=True)
     (row,) = metrics(path.parent)
@@ -326,11 +338,11 @@ def test_progress_shows_loss_accuracy_and_time_left(tmp_path: Path, capsys: pyte
 
 @pytest.mark.slow
 def test_planted_composition_is_learned_only_by_a_composition_aware_network(tmp_path: Path) -> None:
-    options = {"n_photos": 240, "photo_height": 64, "photo_width": 64, "n_crops": 32, "input_size": 64, "epochs": 12}
-    config = {"lam": 0.0, "lr": 4e-3, "rule": "centre", **options}
+    options = {"n_photos": 200, "photo_height": 64, "photo_width": 64, "n_crops": 32, "input_size": 64, "epochs": 6}
     accuracy = {}
     for pattern in ("cross-rectangle", "grid:1x1"):
-        path = train(TrainConfig(name=pattern.replace(":", "-"), pattern=pattern, **config), tmp_path, quiet=True)
-        accuracy[pattern] = read_card(path)["metrics"]["test_ranking_accuracy"]
-    assert accuracy["cross-rectangle"] > 0.85
-    assert accuracy["cross-rectangle"] > accuracy["grid:1x1"] + 0.05
+        config = tiny(name=pattern.replace(":", "-"), pattern=pattern, lam=0, lr=4e-3, **options)
+        card = read_card(train(config, tmp_path, quiet=True))
+        accuracy[pattern] = card["metrics"]["test_ranking_accuracy"]
+    assert accuracy["cross-rectangle"] > 0.94  # 0.97 to 0.98 over three seeds
+    assert accuracy["grid:1x1"] < 0.86  # 0.80 to 0.82

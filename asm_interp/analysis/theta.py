@@ -66,6 +66,7 @@ def theta_maps(score_map: ScoreMap, center: Center = "none") -> ThetaMaps:
 
     Examples
     --------
+    >>> import torch
     >>> from asm_interp.geometry import patterns
     >>> offsets = torch.tensor([-1.0, 1.0]).view(2, 1, 1).expand(2, 4, 4)
     >>> only_offsets = ScoreMap(offsets, patterns.get("grid:1x2"), (40, 40))

@@ -119,7 +119,7 @@ def test_forms_that_differ_are_found(gaicd: Path) -> None:
 
 def test_photos_are_judged(gaicd: Path) -> None:
     photo = gaicd / "images/1.jpg"
-    photo.write_bytes(photo.read_bytes()[:-300])
+    photo.write_bytes(photo.read_bytes()[:-20])
     Image.new("RGB", (240, 180)).save(gaicd / "images/2.jpg")
     report = check_dataset("gaicd", gaicd)
     assert kinds(report) == {"count": 4, "unreadable photo": 1, "photo of another size": 1}

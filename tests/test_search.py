@@ -140,14 +140,17 @@ def test_ties_go_to_the_larger_then_the_upper_then_the_left(value: float) -> Non
     "target", [(30, 40, 170, 140), (100, 80, 290, 190), (0, 0, 200, 120), (80, 20, 180, 180)], ids=str
 )
 def test_a_planted_rectangle_is_found(target: tuple[int, int, int, int]) -> None:
+    """Channel l earns in cell l of the target and costs elsewhere: only the target itself reads nothing but ones."""
     x1, y1, x2, y2 = target
-    values = torch.full((1, 200, 300), -1.0)
-    values[:, y1:y2, x1:x2] = 1
-    # Beyond the edge it costs as much as the inside earns; the slope makes the whole rectangle the best crop.
-    values *= torch.maximum((torch.arange(300) - (x1 + x2) / 2).abs() / (x2 - x1), torch.tensor(0.05))
-    values *= torch.maximum((torch.arange(200) - (y1 + y2) / 2).abs() / (y2 - y1), torch.tensor(0.05)).view(-1, 1)
-    best = corners(asm.search_crops(asm.ScoreMap(values, asm.patterns.get("grid:1x1"), (200, 300)), top=1))[0]
-    assert iou(best, np.array(target, dtype=float)) > 0.9
+    pattern = asm.patterns.get("grid:3x3")
+    values = torch.full((9, 200, 300), -1.0)
+    x, y = np.linspace(x1, x2, 4).round().astype(int), np.linspace(y1, y2, 4).round().astype(int)
+    for row, column in itertools.product(range(3), range(3)):
+        values[pattern.labels[row, column], y[row] : y[row + 1], x[column] : x[column + 1]] = 1
+    score_map = asm.ScoreMap(values, pattern, (200, 300))
+    crop = asm.search_crops(score_map, top=1).iloc[0]
+    assert iou(crop[["x1", "y1", "x2", "y2"]].to_numpy(dtype=float), np.array(target, dtype=float)) > 0.9
+    assert crop.score > 0.9 * float(asm.crop_scores(score_map, [target])[0])
 
 
 @pytest.mark.parametrize("circle", [(90.0, 110.0, 60.0), (220.0, 120.0, 75.0)])

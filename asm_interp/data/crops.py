@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +14,8 @@ from PIL import Image
 
 from asm_interp.data.photo import Photo, PhotoError, read_photo
 from asm_interp.geometry.boxes import FloatArray, Size
+
+SPLITS = ("train", "val", "test")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -63,13 +67,19 @@ class CropSample:
             return self.pixels
         if self.photo_path is None:
             raise PhotoError(f"{self.id}: the data set was read without its photos")
+        if not self.has_photo:
+            raise PhotoError(f"{self.photo_path}: no such photo")
         return read_photo(self.photo_path)
+
+    @property
+    def has_photo(self) -> bool:
+        """Whether the photo is there."""
+        return self.pixels is not None or (self.photo_path is not None and self.photo_path.is_file())
 
     @property
     def guesses_size(self) -> bool:
         """Whether `size` can only give the inferred size, because the photo is missing."""
-        there = self.pixels is not None or (self.photo_path is not None and self.photo_path.is_file())
-        return self.size_is_inferred and not there
+        return self.size_is_inferred and not self.has_photo
 
     def size(self) -> Size:
         """Height and width of the photo: as known, else from the file's header.
@@ -83,7 +93,7 @@ class CropSample:
             return self.photo_size
         if self.pixels is not None:
             return self.pixels.shape[0], self.pixels.shape[1]
-        if self.photo_path is None or not self.photo_path.is_file():
+        if self.photo_path is None or not self.has_photo:
             if self.photo_size is not None:
                 return self.photo_size
             raise PhotoError(f"{self.id}: its size is not known and its photo is not there ({self.photo_path})")
@@ -95,21 +105,58 @@ class CropSample:
             raise PhotoError(f"{self.photo_path}: expected a photo ({error})") from error
 
 
+class Samples(Protocol):
+    """A list of samples, or anything that makes sample i when asked for, always the same."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> CropSample: ...
+
+    def __iter__(self) -> Iterator[CropSample]: ...
+
+
+class SamplesBySplit:
+    """Samples that know their splits without being made: one part for each, in this order.
+
+    Parameters
+    ----------
+    parts : mapping of str to Samples
+    """
+
+    def __init__(self, parts: Mapping[str, Samples]) -> None:
+        self.parts = dict(parts)
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts.values()))
+
+    def __getitem__(self, index: int) -> CropSample:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"sample {index} of {len(self)}")
+        index %= len(self)
+        for part in self.parts.values():
+            if index < len(part):
+                return part[index]
+            index -= len(part)
+        raise AssertionError("unreachable")
+
+    def __iter__(self) -> Iterator[CropSample]:
+        return chain.from_iterable(self.parts.values())
+
+
 @dataclass(frozen=True, eq=False)
 class CropDataset:
-    """A sequence of samples with a name and what happened to it on the way in.
+    """Samples with a name, and what happened to them on the way in.
 
     Parameters
     ----------
     name : str
-    samples : sequence of CropSample
-        A list, or anything that makes sample i on demand, always the same.
+    samples : Samples
     notes : tuple of Note
         Rows that were dropped or repaired, and what is missing.
     """
 
     name: str
-    samples: Sequence[CropSample]
+    samples: Samples
     notes: tuple[Note, ...] = ()
 
     def __len__(self) -> int:
@@ -130,11 +177,19 @@ class CropDataset:
         ValueError
             If there is none; the message lists the splits.
         """
-        chosen = [sample for sample in self.samples if sample.split == name]
-        if not chosen:
+        chosen: Samples | None
+        if isinstance(self.samples, SamplesBySplit):
+            chosen, there = self.samples.parts.get(name), sorted(self.samples.parts)
+        else:
+            chosen = [sample for sample in self.samples if sample.split == name]
             there = sorted({sample.split for sample in self.samples})
+        if not chosen:
             raise ValueError(f"{self.name}: no split {name!r}; there are {there}")
         return CropDataset(f"{self.name}/{name}", chosen, self.notes)
+
+    def where(self, holds: Callable[[CropSample], bool]) -> CropDataset:
+        """The samples for which a condition holds."""
+        return CropDataset(self.name, [sample for sample in self.samples if holds(sample)], self.notes)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ keep         share of the subjects' area that the crop holds, to the power `keep
 placement    g(u, v) at the centre of what the crop holds of a subject, times the share it holds; a mean over
              the photo's subjects weighted by their areas
 share        Gaussian preference for the part of the crop that subjects fill, times the share held
-area         area of the crop over that of the photo
+area         area of the crop over that of the photo; beyond `best_area` it falls three times as fast as it rose
 centrality   1 minus the distance of the crop's centre from the photo's, over its greatest value, on a photo
              whose sides count as 1
 corners      how many of the photo's corners the crop covers to within `CORNER_TOLERANCE`, over four
@@ -20,15 +20,17 @@ The first three depend on content and vanish in a photo without a subject; the n
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from asm_interp.data.scenes import ShapeScenes, SubjectPhotos
+from asm_interp.data.crops import SPLITS, CropSample
+from asm_interp.data.scenes import Scenes, ShapeScenes, SubjectPhotos
 from asm_interp.geometry.boxes import FloatArray, Size
 from asm_interp.geometry.boxes import area as box_area
+from asm_interp.geometry.candidates import gaic_grid
 
 CORNER_TOLERANCE = 1 / 16
 """A crop covers a corner of the photo if its own corner lies within this share of each side."""
@@ -129,16 +131,18 @@ class PlantedTruth:
     terms: dict[str, FloatArray]
 
 
-@dataclass(frozen=True, eq=False)
-class PlantedSample:
-    """One photo of a planted world; photo [H, W, 3], boxes [K, 4], scores [K], subjects [H, W] and the truth.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PlantedSample(CropSample):
+    """One photo of a planted world, with its subjects and the truth.
 
-    `subjects` numbers the subjects from 1; 0 is everything else.
+    Parameters
+    ----------
+    scores : array of float64, [K]
+    subjects : array of uint8, [H, W]
+        Numbers the subjects from 1; 0 is everything else.
+    truth : PlantedTruth
     """
 
-    id: str
-    photo: npt.NDArray[np.uint8]
-    boxes: FloatArray
     scores: FloatArray
     subjects: npt.NDArray[np.uint8]
     truth: PlantedTruth
@@ -155,23 +159,32 @@ class PlantedWorld:
 
     Parameters
     ----------
-    scenes : ShapeScenes or SubjectPhotos
+    scenes : Scenes
         Photos with subject masks.
     rule : {"centre", "thirds", "left", "right", "headroom"}
     weights : Weights
     n_crops : int
-        Random crops per photo.
+        Crops per photo.
+    crops : {"random", "mixed"}
+        `random_boxes` or `mixed_boxes`.
     seed : int
         Of crops and noise; the scenes have their own.
+    draw : int
+        Each draw has other crops and other noise of the same seed.
     best_share, share_width : float
         Centre and width of the Gaussian over the part of the crop that subjects fill.
     keep_power : float
         Exponent of the kept share, above zero.
+    best_area : float
+        Area, as a share of the photo's, at which the area term is largest.
+    split : str
+        Of all samples.
 
     Raises
     ------
     ValueError
-        If the rule does not exist, there is not at least one crop, or a width or exponent is not positive.
+        If the rule or the kind of crops does not exist, there is not at least one crop, or a width, an exponent or
+        `best_area` is not positive.
 
     Examples
     --------
@@ -183,21 +196,27 @@ class PlantedWorld:
     True
     """
 
-    scenes: ShapeScenes | SubjectPhotos
+    scenes: Scenes
     rule: str = "thirds"
     weights: Weights = field(default_factory=Weights)
     n_crops: int = 32
+    crops: str = "random"
     seed: int = 0
+    draw: int = 0
     best_share: float = 0.3
     share_width: float = 0.2
     keep_power: float = 3.0
+    best_area: float = 1.0
+    split: str = ""
 
     def __post_init__(self) -> None:
         if self.rule not in RULES:
             raise ValueError(f"no composition rule {self.rule!r}; there are {', '.join(RULES)}")
         if self.n_crops < 1:
             raise ValueError(f"n_crops is at least 1, got {self.n_crops}")
-        for name in ("share_width", "keep_power"):
+        if self.crops not in SAMPLERS:
+            raise ValueError(f"no crops {self.crops!r}; there are {', '.join(SAMPLERS)}")
+        for name in ("share_width", "keep_power", "best_area"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} is above 0, got {getattr(self, name)}")
 
@@ -215,13 +234,25 @@ class PlantedWorld:
 
     def __getitem__(self, index: int) -> PlantedSample:
         scene = self.scenes[index]
-        rng = np.random.default_rng([self.seed, index % len(self), 1])
-        boxes = random_boxes(scene.subjects.shape, self.n_crops, rng)
+        # The first draw has no number, so that worlds from before there were draws keep their crops.
+        rng = np.random.default_rng([self.seed, index % len(self), 1, *([self.draw] if self.draw else [])])
+        boxes = SAMPLERS[self.crops](scene.subjects.shape, self.n_crops, rng)
         terms = self.terms(scene.subjects, boxes)
         terms["noise"] = self.weights.noise * rng.standard_normal(self.n_crops)
         scores = np.sum(list(terms.values()), axis=0)
         truth = PlantedTruth(self.rule, rule_grid(self.rule), self.weights, terms)
-        return PlantedSample(scene.id, scene.photo, boxes, scores, scene.subjects, truth)
+        return PlantedSample(
+            id=scene.id,
+            pixels=scene.photo,
+            boxes=boxes,
+            scores=scores,
+            split=self.split,
+            subjects=scene.subjects,
+            truth=truth,
+        )
+
+    def __iter__(self) -> Iterator[PlantedSample]:
+        return map(self.__getitem__, range(len(self)))
 
     def terms(self, subjects: npt.NDArray[np.uint8], boxes: FloatArray) -> dict[str, FloatArray]:
         """Weighted terms without the noise, of boxes with whole-pixel corners on a photo with these subjects.
@@ -238,6 +269,7 @@ class PlantedWorld:
         """
         content = self._content(subjects, boxes)
         position = spatial_terms(boxes, (subjects.shape[0], subjects.shape[1]))
+        position["area"] = position["area"] - 4 * np.maximum(position["area"] - self.best_area, 0)
         return {name: getattr(self.weights, name) * values for name, values in (content | position).items()}
 
     def _content(self, subjects: npt.NDArray[np.uint8], boxes: FloatArray) -> dict[str, FloatArray]:
@@ -270,12 +302,12 @@ def _inside(mask: npt.NDArray[np.bool_], boxes: FloatArray) -> tuple[FloatArray,
     return mass, centre_x, centre_y
 
 
-def spatial_terms(boxes: FloatArray, photo_size: Size) -> dict[str, FloatArray]:
+def spatial_terms(boxes: FloatArray, photo_size: Size, tolerance: float = CORNER_TOLERANCE) -> dict[str, FloatArray]:
     """Area, centrality and corner coverage of boxes [K, 4], each in [0, 1], independent of content."""
     height, width = photo_size
     x1, y1, x2, y2 = (boxes / np.array([width, height, width, height])).T
-    left, top = x1 <= CORNER_TOLERANCE, y1 <= CORNER_TOLERANCE
-    right, bottom = x2 >= 1 - CORNER_TOLERANCE, y2 >= 1 - CORNER_TOLERANCE
+    left, top = x1 <= tolerance, y1 <= tolerance
+    right, bottom = x2 >= 1 - tolerance, y2 >= 1 - tolerance
     corners = np.sum([left & top, right & top, left & bottom, right & bottom], axis=0) / 4
     distance = np.hypot((x1 + x2) / 2 - 0.5, (y1 + y2) / 2 - 0.5)
     return {
@@ -297,7 +329,31 @@ def random_boxes(photo_size: tuple[int, ...], n: int, rng: np.random.Generator) 
     return np.stack([x, y, x + w, y + h], axis=1)
 
 
-SPLITS = ("train", "val", "test")
+def mixed_boxes(photo_size: tuple[int, ...], n: int, rng: np.random.Generator) -> FloatArray:
+    """Whole-pixel crops as people are asked to judge them, [n, 4].
+
+    Half of them are `random_boxes`; of the others two in three come from the grid of Zeng et al. (2019), and the
+    rest are the whole photo and such as lack up to a quarter of it at some of its sides.
+    """
+    height, width = photo_size[:2]
+    corners = np.array([width, height, width, height])
+    grid = gaic_grid((height, width))
+    n_grid = min(n // 3, len(grid))
+    n_random = n - n_grid - n // 6
+    chosen = grid[rng.permutation(len(grid))[:n_grid]]
+    margins = rng.uniform(0, 0.25, (n // 6, 4)) * (rng.random((n // 6, 4)) < 0.7)
+    margins[:1] = 0
+    trimmed = np.concatenate([margins[:, :2], 1 - margins[:, 2:]], axis=1) * corners
+    boxes = np.rint(np.concatenate([random_boxes(photo_size, n_random, rng), chosen, trimmed]))
+    boxes[:, 2:] = np.maximum(boxes[:, 2:], boxes[:, :2] + 1)  # on a photo of a few pixels
+    return boxes
+
+
+SAMPLERS: dict[str, Callable[[tuple[int, ...], int, np.random.Generator], FloatArray]] = {
+    "random": random_boxes,
+    "mixed": mixed_boxes,
+}
+"""Ways to draw a photo's crops."""
 
 
 def _seed_of(split: str, seed: int) -> int:
@@ -324,7 +380,8 @@ def shapes_world(
         Further arguments of `PlantedWorld`.
     """
     seed = _seed_of(split, seed)
-    return PlantedWorld(ShapeScenes(n_photos, size, seed), seed=seed, **options)  # type: ignore[arg-type]
+    scenes = ShapeScenes(n_photos, size, seed)
+    return PlantedWorld(scenes, seed=seed, split=split, **options)  # type: ignore[arg-type]
 
 
 def subjects_world(
@@ -342,4 +399,5 @@ def subjects_world(
     **options
         Further arguments of `PlantedWorld`.
     """
-    return PlantedWorld(SubjectPhotos(folder, split), seed=_seed_of(split, seed), **options)  # type: ignore[arg-type]
+    scenes = SubjectPhotos(folder, split)
+    return PlantedWorld(scenes, seed=_seed_of(split, seed), split=split, **options)  # type: ignore[arg-type]

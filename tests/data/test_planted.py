@@ -10,13 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import maximum_filter
 
+from asm_interp.data.crops import SPLITS
 from asm_interp.data.planted import (
     CORNER_TOLERANCE,
     RULES,
-    SPLITS,
     PlantedWorld,
     Weights,
     is_symmetric,
+    mixed_boxes,
     random_boxes,
     rule_grid,
     shapes_world,
@@ -24,6 +25,7 @@ from asm_interp.data.planted import (
     subjects_world,
 )
 from asm_interp.data.scenes import ShapeScenes
+from asm_interp.geometry.candidates import gaic_grid
 
 # Best places across and down the crop, and the widths of the bumps around them.
 BUMPS = {
@@ -204,6 +206,42 @@ def test_random_boxes_are_whole_pixels_inside_the_photo(height: int, width: int,
     assert (boxes[:, 2:] - boxes[:, :2] >= np.floor(0.29 * np.array([width, height]))).all()
 
 
+@given(st.integers(1, 90), st.integers(1, 90), st.integers(1, 40), st.integers(0, 2**32))
+@settings(max_examples=60, deadline=None)
+def test_mixed_boxes_are_whole_pixels_inside_the_photo(height: int, width: int, n: int, seed: int) -> None:
+    boxes = mixed_boxes((height, width), n, np.random.default_rng(seed))
+    assert boxes.shape == (n, 4)
+    np.testing.assert_array_equal(boxes, np.rint(boxes))
+    assert (boxes[:, :2] >= 0).all()
+    assert (boxes[:, 2:] > boxes[:, :2]).all()
+    assert (boxes[:, 2:] <= [width, height]).all()
+
+
+def test_mixed_boxes_hold_the_whole_photo_and_grid_crops() -> None:
+    boxes = mixed_boxes((300, 400), 48, np.random.default_rng(0))
+    grid = {tuple(box) for box in np.rint(gaic_grid((300, 400)))}
+    assert [0, 0, 400, 300] in boxes.tolist()
+    assert sum(tuple(box) in grid for box in boxes) >= 16
+    trimmed = boxes[-8:] / [400, 300, 400, 300]
+    assert (np.minimum(trimmed, 1 - trimmed).max(axis=1) <= 0.26).all()
+
+
+def test_area_term_peaks_where_it_is_told_to() -> None:
+    world = PlantedWorld(ShapeScenes(1, (100, 100)), weights=Weights(area=2.0), best_area=0.8)
+    sides = np.array([50.0, 80.0, 100.0])
+    boxes = np.stack([np.zeros(3), np.zeros(3), sides, np.full(3, 100.0)], axis=1)
+    area = world.terms(np.zeros((100, 100), np.uint8), boxes)["area"]
+    np.testing.assert_allclose(area, [2 * 0.5, 2 * 0.8, 2 * (0.8 - 3 * 0.2)])
+
+
+def test_draws_differ_and_the_first_is_the_world_without_one() -> None:
+    scenes = ShapeScenes(2, (32, 48), seed=3)
+    plain, first, second = (PlantedWorld(scenes, n_crops=6, seed=9, **draw) for draw in ({}, {"draw": 0}, {"draw": 1}))
+    assert digests(plain) == digests(first)
+    assert not np.array_equal(first[0].boxes, second[0].boxes)
+    np.testing.assert_array_equal(first[0].photo, second[0].photo)
+
+
 def test_random_boxes_reach_the_borders_and_every_size() -> None:
     boxes = random_boxes((100, 200), 20_000, np.random.default_rng(0)) / [200, 100, 200, 100]
     at_border = [(boxes[:, 0] == 0).mean(), (boxes[:, 1] == 0).mean(), (boxes[:, 2:] == 1).mean()]
@@ -220,6 +258,8 @@ def test_random_boxes_reach_the_borders_and_every_size() -> None:
         ({"n_crops": 0}, "n_crops is at least 1, got 0"),
         ({"share_width": 0.0}, "share_width is above 0, got 0.0"),
         ({"keep_power": -1.0}, "keep_power is above 0, got -1.0"),
+        ({"best_area": 0.0}, "best_area is above 0, got 0.0"),
+        ({"crops": "all"}, "no crops 'all'; there are random, mixed"),
     ],
 )
 def test_impossible_worlds(options: dict[str, object], message: str) -> None:

@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from asm_interp.data.crops import CropDataset, CropSample, Note
+from asm_interp.data.crops import SPLITS, CropDataset, CropSample, Note
 from asm_interp.data.photo import PhotoError, read_photo
-from asm_interp.data.reading import SPLITS
 from asm_interp.data.registry import annotation_forms, read_dataset
 from asm_interp.geometry.boxes import FloatArray
 

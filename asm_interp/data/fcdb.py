@@ -98,7 +98,7 @@ def read_fcdb(root: str | os.PathLike[str], sizes: SizeRule = "photo") -> CropDa
                     size_is_inferred=True,
                 )
             )
-    return assemble("fcdb", folder, samples, notes)
+    return assemble("fcdb" if sizes == "photo" else "fcdb (window sizes)", folder, samples, notes)
 
 
 def read_fcdb_ranking(root: str | os.PathLike[str]) -> CropDataset:

@@ -11,9 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from asm_interp.data.crops import CropDataset, CropSample, Note
+from asm_interp.data.crops import SPLITS, CropDataset, CropSample, Note
 from asm_interp.data.reading import (
-    SPLITS,
     PhotoFolder,
     assemble,
     clean_boxes,

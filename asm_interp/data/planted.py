@@ -27,10 +27,10 @@ import numpy as np
 import numpy.typing as npt
 
 from asm_interp.data.crops import SPLITS, CropSample
+from asm_interp.data.sampling import SAMPLERS
 from asm_interp.data.scenes import Scenes, ShapeScenes, SubjectPhotos
 from asm_interp.geometry.boxes import FloatArray, Size
 from asm_interp.geometry.boxes import area as box_area
-from asm_interp.geometry.candidates import gaic_grid
 
 CORNER_TOLERANCE = 1 / 16
 """A crop covers a corner of the photo if its own corner lies within this share of each side."""
@@ -166,7 +166,7 @@ class PlantedWorld:
     n_crops : int
         Crops per photo.
     crops : {"random", "mixed"}
-        `random_boxes` or `mixed_boxes`.
+        How crops are drawn; see `asm_interp.data.sampling`.
     seed : int
         Of crops and noise; the scenes have their own.
     draw : int
@@ -236,7 +236,7 @@ class PlantedWorld:
         scene = self.scenes[index]
         # The first draw has no number, so that worlds from before there were draws keep their crops.
         rng = np.random.default_rng([self.seed, index % len(self), 1, *([self.draw] if self.draw else [])])
-        boxes = SAMPLERS[self.crops](scene.subjects.shape, self.n_crops, rng)
+        boxes = SAMPLERS[self.crops](scene.subjects, self.n_crops, rng)
         terms = self.terms(scene.subjects, boxes)
         terms["noise"] = self.weights.noise * rng.standard_normal(self.n_crops)
         scores = np.sum(list(terms.values()), axis=0)
@@ -315,45 +315,6 @@ def spatial_terms(boxes: FloatArray, photo_size: Size, tolerance: float = CORNER
         "centrality": 1 - distance / np.hypot(0.5, 0.5),
         "corners": corners,
     }
-
-
-def random_boxes(photo_size: tuple[int, ...], n: int, rng: np.random.Generator) -> FloatArray:
-    """Random whole-pixel crops, [n, 4]: sides of 0.3 to 1 of the photo's, three in ten at each border."""
-    height, width = photo_size[:2]
-    scale, stretch = rng.uniform(0.4, 1, n), np.exp(rng.uniform(-0.3, 0.3, n))
-    w = np.clip(np.rint(width * scale * stretch), 1, width)
-    h = np.clip(np.rint(height * scale / stretch), 1, height)
-    # Drawn beyond the free range and clipped, so that crops at the borders occur.
-    along, down = np.clip(rng.uniform(-0.3, 1.3, (2, n)), 0, 1)
-    x, y = np.rint(along * (width - w)), np.rint(down * (height - h))
-    return np.stack([x, y, x + w, y + h], axis=1)
-
-
-def mixed_boxes(photo_size: tuple[int, ...], n: int, rng: np.random.Generator) -> FloatArray:
-    """Whole-pixel crops as people are asked to judge them, [n, 4].
-
-    Half of them are `random_boxes`; of the others two in three come from the grid of Zeng et al. (2019), and the
-    rest are the whole photo and such as lack up to a quarter of it at some of its sides.
-    """
-    height, width = photo_size[:2]
-    corners = np.array([width, height, width, height])
-    grid = gaic_grid((height, width))
-    n_grid = min(n // 3, len(grid))
-    n_random = n - n_grid - n // 6
-    chosen = grid[rng.permutation(len(grid))[:n_grid]]
-    margins = rng.uniform(0, 0.25, (n // 6, 4)) * (rng.random((n // 6, 4)) < 0.7)
-    margins[:1] = 0
-    trimmed = np.concatenate([margins[:, :2], 1 - margins[:, 2:]], axis=1) * corners
-    boxes = np.rint(np.concatenate([random_boxes(photo_size, n_random, rng), chosen, trimmed]))
-    boxes[:, 2:] = np.maximum(boxes[:, 2:], boxes[:, :2] + 1)  # on a photo of a few pixels
-    return boxes
-
-
-SAMPLERS: dict[str, Callable[[tuple[int, ...], int, np.random.Generator], FloatArray]] = {
-    "random": random_boxes,
-    "mixed": mixed_boxes,
-}
-"""Ways to draw a photo's crops."""
 
 
 def _seed_of(split: str, seed: int) -> int:

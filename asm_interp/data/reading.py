@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from asm_interp.data.crops import CropDataset, CropSample, Note
+from asm_interp.data.crops import SPLITS, CropDataset, CropSample, Note
 from asm_interp.data.photo import PHOTO_SUFFIXES
 from asm_interp.geometry.boxes import MIN_SIDE, FloatArray, Size, clip
 
-SPLITS = ("train", "val", "test")
 _PHOTO_FOLDERS = ("images", "image", "data")  # in this order; beside the annotations
 
 

@@ -42,6 +42,10 @@ class Scenes(Protocol):
         """Height and width of a scene's photo, without drawing or decoding it."""
         ...
 
+    def has_subject(self, index: int, /) -> bool:
+        """Whether a scene has a subject, without decoding its photo."""
+        ...
+
 
 def _hsv(hue: float, saturation: float, value: float) -> FloatArray:
     """One colour, RGB in [0, 1]."""
@@ -109,6 +113,10 @@ class ShapeScenes:
     def photo_size(self, index: int) -> Size:  # noqa: ARG002 (all scenes are of one size)
         """Height and width of a scene, without drawing it."""
         return self.size
+
+    def has_subject(self, index: int) -> bool:
+        """Whether a scene has a subject."""
+        return bool(self[index].subjects.any())
 
     def _background(self, rng: np.random.Generator) -> FloatArray:
         height, width = self.size
@@ -203,6 +211,11 @@ class SubjectPhotos:
         with _mask(Path(self.folder) / self.rows[index]["mask"]) as image:
             return image.height, image.width
 
+    def has_subject(self, index: int) -> bool:
+        """Whether a photo has a subject, from its mask alone."""
+        with _mask(Path(self.folder) / self.rows[index]["mask"]) as image:
+            return bool((np.asarray(image.convert("L")) >= 128).any())
+
     def __getitem__(self, index: int) -> Scene:
         row = self.rows[index]
         photo = read_photo(Path(self.folder) / row["file"])
@@ -212,51 +225,3 @@ class SubjectPhotos:
         if mask.shape != photo.shape[:2]:
             raise ValueError(f"{mask_path}: expected {photo.shape[:2]} (H, W) as its photo has, found {mask.shape}")
         return Scene(row["file"], photo, mask.astype(np.uint8))
-
-
-@dataclass(frozen=True)
-class Windows:
-    """Scenes of which some are replaced by a random window of themselves.
-
-    Photographers put their subject in the middle. In a window of a photo it stands anywhere, and may be cut.
-
-    Parameters
-    ----------
-    scenes : Scenes
-    seed, draw : int
-        Window i of a draw of a seed is always the same.
-    share : float
-        Part of the scenes that are replaced.
-    least : float
-        Least side of a window, in units of the photo's.
-    """
-
-    scenes: Scenes
-    seed: int
-    draw: int = 0
-    share: float = 0.5
-    least: float = 0.6
-
-    def __len__(self) -> int:
-        return len(self.scenes)
-
-    def photo_size(self, index: int) -> Size:
-        """Height and width of a window, without drawing or decoding its scene."""
-        _, _, height, width = self._window(index)
-        return height, width
-
-    def __getitem__(self, index: int) -> Scene:
-        top, left, height, width = self._window(index)
-        scene = self.scenes[index]
-        inside = np.s_[top : top + height, left : left + width]
-        return Scene(scene.id, scene.photo[inside], scene.subjects[inside])
-
-    def _window(self, index: int) -> tuple[int, int, int, int]:
-        """Top, left, height and width."""
-        full = np.array(self.scenes.photo_size(index))
-        rng = np.random.default_rng([self.seed, index, 2, self.draw])
-        if rng.random() >= self.share:
-            return 0, 0, int(full[0]), int(full[1])
-        size = np.maximum(np.rint(full * rng.uniform(self.least, 1, 2)), 1).astype(int)
-        top, left = rng.integers(0, full - size + 1)
-        return int(top), int(left), int(size[0]), int(size[1])

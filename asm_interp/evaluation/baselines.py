@@ -166,6 +166,32 @@ def geometry_features(boxes: npt.ArrayLike, photo_size: Size) -> FloatArray:
     return np.stack([terms["area"], np.log(aspect(array)), cy, cx, cy**2, cx**2, terms["corners"], edge], axis=1)
 
 
+def ridge(features: FloatArray, targets: FloatArray, alpha: float = 1.0) -> FloatArray:
+    """Coefficients of ridge regression on standardised features, in the features' own units and without intercept.
+
+    Parameters
+    ----------
+    features : array of float, [M, F]
+        One that never varies gets a coefficient of zero.
+    targets : array of float, [M] or [M, B]
+        With mean zero.
+    alpha : float
+        Strength of the penalty.
+
+    Returns
+    -------
+    array of float64, [F] or [F, B]
+
+    References
+    ----------
+    Hoerl & Kennard, "Ridge Regression: Biased Estimation for Nonorthogonal Problems", Technometrics 1970.
+    """
+    scale = features.std(axis=0)
+    scale[scale == 0] = 1
+    x = (features - features.mean(axis=0)) / scale
+    return np.asarray((np.linalg.solve(x.T @ x + alpha * np.eye(x.shape[1]), x.T @ targets).T / scale).T)
+
+
 @dataclass(frozen=True, eq=False)
 class PositionPrior(Scorer):
     """Ridge regression of scores on `geometry_features`: what a crop's place alone tells.
@@ -206,11 +232,7 @@ class PositionPrior(Scorer):
                 targets.append((sample.scores - sample.scores.mean()) / sample.scores.std())
         if not features:
             raise ValueError(f"{train.name}: the position-only prior learns from scored crops, and there are none")
-        x, z = np.concatenate(features), np.concatenate(targets)
-        scale = x.std(axis=0)
-        scale[scale == 0] = 1  # a feature that never varies gets a coefficient of zero
-        x = (x - x.mean(axis=0)) / scale
-        return cls(np.linalg.solve(x.T @ x + alpha * np.eye(x.shape[1]), x.T @ z) / scale)
+        return cls(ridge(np.concatenate(features), np.concatenate(targets), alpha))
 
     def scores(self, sample: CropSample, boxes: npt.ArrayLike) -> FloatArray:
         """Predicted scores, in standard deviations of the photo's, up to a constant."""
@@ -264,14 +286,14 @@ class Oracle(Scorer):
         return np.asarray(boxes[np.argmax(self.scores(sample, boxes))])
 
 
-BASELINES: dict[str, Callable[[CropDataset], Scorer]] = {
-    "whole-photo": lambda _: CentredCrop(1.0, "whole-photo"),
-    "centred-crop": lambda _: CentredCrop(),
-    "random": lambda _: RandomCrops(),
-    "largest-crop": lambda _: LargestCrop(),
-    "position-prior": lambda data: PositionPrior.fit(data.split("train")),
-    "saliency": lambda _: SaliencyDensity(),
-    "oracle-anchors": lambda _: Oracle(),
-    "oracle-gaic-grid": lambda _: Oracle(gaic_grid, "oracle-gaic-grid"),
+BASELINES: dict[str, Callable[[CropDataset, int], Scorer]] = {
+    "whole-photo": lambda *_: CentredCrop(1.0, "whole-photo"),
+    "centred-crop": lambda *_: CentredCrop(),
+    "random": lambda _, seed: RandomCrops(seed),
+    "largest-crop": lambda *_: LargestCrop(),
+    "position-prior": lambda data, _: PositionPrior.fit(data.split("train")),
+    "saliency": lambda *_: SaliencyDensity(),
+    "oracle-anchors": lambda *_: Oracle(),
+    "oracle-gaic-grid": lambda *_: Oracle(gaic_grid, "oracle-gaic-grid"),
 }
-"""Baselines by name, made for a data set with all its splits."""
+"""Baselines by name, made for a data set with all its splits and a seed."""

@@ -1,6 +1,7 @@
 """How well predicted scores order a photo's crops, and how close a predicted crop comes to a person's.
 
-Each function measures one photo; a data set's figure is the mean over photos, with `bootstrap_interval`.
+Each function measures one photo; a data set's figure is the mean over photos, with `bootstrap_interval` of
+`asm_interp.analysis.statistics`.
 
 Predicted scores may be tied, and then the best K crops are not determined. With ``ties="expected"`` a measure is
 its exact expectation over a random order within each group of equal scores, so that a constant scorer scores what
@@ -26,7 +27,12 @@ MAX_K = 4
 """Acc_{K/N} has K = 1..4."""
 
 
-def ranking_accuracy(predicted: npt.ArrayLike, scores: npt.ArrayLike, delta: float = 0.0) -> float:
+def ranking_accuracy(
+    predicted: npt.ArrayLike,
+    scores: npt.ArrayLike,
+    delta: float = 0.0,
+    pairs: npt.ArrayLike | None = None,
+) -> float:
     """Share of a photo's crop pairs that the prediction orders as the scores do.
 
     Pairs whose scores differ by less than `delta`, or not at all, or with a NaN among them do not count; a
@@ -36,6 +42,8 @@ def ranking_accuracy(predicted: npt.ArrayLike, scores: npt.ArrayLike, delta: flo
     ----------
     predicted, scores : array_like, [K]
     delta : float
+    pairs : array_like of int, [P, 2], optional
+        Crops to compare; all with each other if left out.
 
     Returns
     -------
@@ -45,7 +53,7 @@ def ranking_accuracy(predicted: npt.ArrayLike, scores: npt.ArrayLike, delta: flo
     Raises
     ------
     ValueError
-        If the shapes differ, or a predicted score is not finite.
+        If the shapes differ, a predicted score is not finite, or a pair is not of two of the crops.
 
     Examples
     --------
@@ -55,7 +63,7 @@ def ranking_accuracy(predicted: npt.ArrayLike, scores: npt.ArrayLike, delta: flo
     0.5
     """
     a, b = _checked(predicted, scores)
-    first, second = np.triu_indices(len(b), k=1)
+    first, second = np.triu_indices(len(b), k=1) if pairs is None else _checked_pairs(pairs, len(b)).T
     difference = b[first] - b[second]
     counts = (np.abs(difference) >= delta) & (difference != 0)
     if not counts.any():
@@ -290,36 +298,6 @@ def best_overlap(box: npt.ArrayLike, annotations: npt.ArrayLike, photo_size: Siz
     return float(overlap[chosen]), float(displacement[chosen])
 
 
-def bootstrap_interval(
-    per_photo: npt.ArrayLike, level: float = 0.95, resamples: int = 2000, seed: int = 0
-) -> tuple[float, float]:
-    """Percentile interval of a mean over photos, by resampling photos; NaN entries are left out.
-
-    Parameters
-    ----------
-    per_photo : array_like, [N]
-    level : float
-    resamples, seed : int
-
-    Returns
-    -------
-    (float, float)
-        NaN, NaN if nothing is left.
-
-    References
-    ----------
-    Efron & Tibshirani, "An Introduction to the Bootstrap", 1993, ch. 13.
-    """
-    values = np.asarray(per_photo, dtype=np.float64)
-    values = values[~np.isnan(values)]
-    if not len(values):
-        return float("nan"), float("nan")
-    rng = np.random.default_rng(seed)
-    means = [values[rng.integers(len(values), size=len(values))].mean() for _ in range(resamples)]
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
-
-
 def _checked(predicted: npt.ArrayLike, scores: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
     a, b = np.asarray(predicted, dtype=np.float64), np.asarray(scores, dtype=np.float64)
     if a.ndim != 1 or a.shape != b.shape:
@@ -327,6 +305,15 @@ def _checked(predicted: npt.ArrayLike, scores: npt.ArrayLike) -> tuple[FloatArra
     if not np.isfinite(a).all():  # it would pass for a photo without a pair
         raise ValueError(f"predicted scores are finite, got {a[~np.isfinite(a)][0]}")
     return a, b
+
+
+def _checked_pairs(pairs: npt.ArrayLike, n: int) -> IntArray:
+    array = np.asarray(pairs)
+    if array.ndim != 2 or array.shape[1] != 2 or not np.issubdtype(array.dtype, np.integer):
+        raise ValueError(f"pairs are whole numbers of shape [P, 2], got {array.dtype} {array.shape}")
+    if len(array) and not 0 <= array.min() <= array.max() < n:
+        raise ValueError(f"pairs are of crops 0 to {n - 1}, got {array.min()} to {array.max()}")
+    return array
 
 
 def _has_top(scores: FloatArray, n: int, at_least: int = MAX_K) -> bool:

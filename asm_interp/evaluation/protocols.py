@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from asm_interp.analysis.statistics import bootstrap_interval
 from asm_interp.data.crops import CropDataset, CropSample
 from asm_interp.data.photo import PhotoError
 from asm_interp.evaluation.baselines import BASELINES, ModelScorer, Scorer
@@ -20,7 +21,6 @@ from asm_interp.evaluation.metrics import (
     Ties,
     best_crop_recall,
     best_overlap,
-    bootstrap_interval,
     pcc,
     ranking_accuracy,
     srcc,
@@ -29,7 +29,7 @@ from asm_interp.evaluation.metrics import (
 )
 from asm_interp.evaluation.published import HEADLINE, published_table
 from asm_interp.files import write_atomically
-from asm_interp.geometry.boxes import area
+from asm_interp.geometry.boxes import FloatArray, area
 
 GOOD_IOU = 0.75
 """A predicted crop with at least this IoU counts as found."""
@@ -45,8 +45,10 @@ class Settings:
         How the metrics of the best K crops treat equal predicted scores; see `asm_interp.evaluation.metrics`.
     delta : float
         Least difference of scores of a pair in the ranking accuracy.
-    seed, resamples : int
-        Of the bootstrap over photos.
+    seed : int
+        Of the bootstrap over photos, and of baselines that draw lots.
+    resamples : int
+        Of the bootstrap.
     """
 
     ties: Ties = "expected"
@@ -138,16 +140,17 @@ def evaluate(
 ) -> EvaluationResult:
     """Evaluate a scorer on all photos of a data set.
 
-    On "gaicd" and "planted" it orders the annotated crops; on "fcdb" and "flms" it names its best free crop, which
-    is measured against the annotator whom it meets best. A photo that is missing or unreadable is skipped if the
-    scorer needs it; without photos, baselines that need none work on sizes inferred from the annotations.
+    On "gaicd" and "planted" it orders the annotated crops, on "fcdb-ranking" those of each pair; on "fcdb" and "flms"
+    it names its best free crop, which is measured against the annotator whom it meets best. A photo that is missing or
+    unreadable is skipped if the scorer needs it; without photos, baselines that need none work on sizes inferred from
+    the annotations.
 
     Parameters
     ----------
     scorer : Scorer
     dataset : CropDataset
         Already the split to test on.
-    kind : {"gaicd", "fcdb", "flms", "planted"}
+    kind : {"gaicd", "fcdb", "fcdb-ranking", "flms", "planted"}
         Protocol.
     settings : Settings, optional
     advance : callable, optional
@@ -166,14 +169,14 @@ def evaluate(
     if kind not in HEADLINE:
         raise ValueError(f"no protocol {kind!r}; there are {', '.join(HEADLINE)}")
     settings = settings or Settings()
-    measure = _ordering if kind in ("gaicd", "planted") else _best_crop
+    measure = _MEASURES[kind]
     rows: dict[str, dict[str, float]] = {}
     skipped: dict[str, str] = {}
     inferred = []
     for sample in dataset.samples:
         try:
             rows[sample.id] = measure(scorer, sample, settings)
-            if _size_is_inferred(sample):
+            if sample.guesses_size:
                 inferred.append(sample.id)
         except PhotoError as error:
             skipped[sample.id] = str(error)
@@ -190,26 +193,40 @@ def evaluate(
 
 def _ordering(scorer: Scorer, sample: CropSample, settings: Settings) -> dict[str, float]:
     """Metrics of one photo whose crops have scores."""
+    predicted, scores = _predicted(scorer, sample)
+    row = {
+        "SRCC": srcc(predicted, scores),
+        "PCC": pcc(predicted, scores),
+        "ranking_accuracy": ranking_accuracy(predicted, scores, settings.delta),
+    }
+    for name, measure in (("Acc", top_accuracy), ("wAcc", weighted_top_accuracy)):
+        for n in (5, 10):
+            shares = 100 * measure(predicted, scores, n, settings.ties)
+            row[f"{name}_{n}"] = float(shares.mean())
+            row |= {f"{name}_{k}/{n}": float(share) for k, share in enumerate(shares, 1)}
+    for n in (5, 10):
+        found = best_crop_recall(predicted, scores, sample.boxes, n, ties=settings.ties)
+        row[f"best_crop_recall_{n}"] = 100 * found
+    return row
+
+
+def _pairs(scorer: Scorer, sample: CropSample, settings: Settings) -> dict[str, float]:
+    """Ranking accuracy of one photo whose crops were judged in pairs."""
+    if sample.pairs is None:
+        raise ValueError(f"{sample.id}: this protocol needs pairs of crops, and there are none")
+    predicted, votes = _predicted(scorer, sample)
+    return {"ranking_accuracy": ranking_accuracy(predicted, votes, settings.delta, sample.pairs)}
+
+
+def _predicted(scorer: Scorer, sample: CropSample) -> tuple[FloatArray, FloatArray]:
+    """Predicted and true scores of the annotated crops."""
     if sample.scores is None:
         raise ValueError(f"{sample.id}: this protocol needs a score for each crop, and there are none")
     predicted = np.asarray(scorer.scores(sample, sample.boxes), dtype=np.float64)
     if predicted.shape != sample.scores.shape or not np.isfinite(predicted).all():
         expected = f"{len(sample.boxes)} finite scores, one for each crop"
         raise ValueError(f"{sample.id}: {scorer.name} returned {predicted!r} where {expected} were expected")
-    row = {
-        "SRCC": srcc(predicted, sample.scores),
-        "PCC": pcc(predicted, sample.scores),
-        "ranking_accuracy": ranking_accuracy(predicted, sample.scores, settings.delta),
-    }
-    for name, measure in (("Acc", top_accuracy), ("wAcc", weighted_top_accuracy)):
-        for n in (5, 10):
-            shares = 100 * measure(predicted, sample.scores, n, settings.ties)
-            row[f"{name}_{n}"] = float(shares.mean())
-            row |= {f"{name}_{k}/{n}": float(share) for k, share in enumerate(shares, 1)}
-    for n in (5, 10):
-        found = best_crop_recall(predicted, sample.scores, sample.boxes, n, ties=settings.ties)
-        row[f"best_crop_recall_{n}"] = 100 * found
-    return row
+    return predicted, sample.scores
 
 
 def _best_crop(scorer: Scorer, sample: CropSample, _: Settings) -> dict[str, float]:
@@ -227,9 +244,13 @@ def _best_crop(scorer: Scorer, sample: CropSample, _: Settings) -> dict[str, flo
     }
 
 
-def _size_is_inferred(sample: CropSample) -> bool:
-    there = sample.pixels is not None or (sample.photo_path is not None and sample.photo_path.is_file())
-    return sample.size_is_inferred and not there
+_MEASURES = {
+    "gaicd": _ordering,
+    "planted": _ordering,
+    "fcdb-ranking": _pairs,
+    "fcdb": _best_crop,
+    "flms": _best_crop,
+}
 
 
 def compare(results: Sequence[EvaluationResult]) -> pd.DataFrame:
@@ -257,7 +278,7 @@ def compare(results: Sequence[EvaluationResult]) -> pd.DataFrame:
     return both.loc[:, ~blank]
 
 
-def load_scorer(what: str, dataset: CropDataset, device: str = "cpu") -> Scorer:
+def load_scorer(what: str, dataset: CropDataset, *, device: str = "cpu", seed: int = 0, fine: bool = False) -> Scorer:
     """Scorer by name.
 
     Parameters
@@ -268,6 +289,10 @@ def load_scorer(what: str, dataset: CropDataset, device: str = "cpu") -> Scorer:
         With all its splits: the position-only prior is fitted to "train".
     device : str
         Where a model runs.
+    seed : int
+        Of a baseline that draws lots.
+    fine : bool
+        Whether a model searches on from the anchors for its best crop; see `ModelScorer`.
 
     Raises
     ------
@@ -275,28 +300,11 @@ def load_scorer(what: str, dataset: CropDataset, device: str = "cpu") -> Scorer:
         If there is neither, or the baseline cannot be made for this data set.
     """
     if what in BASELINES:
-        return BASELINES[what](dataset)
+        return BASELINES[what](dataset, seed)
     from asm_interp.model.checkpoint import load
 
     name = Path(what).stem if Path(what).suffix == ".safetensors" else what
-    return ModelScorer(load(what, device), name)
-
-
-def evaluate_named(
-    what: str,
-    dataset: CropDataset,
-    kind: str,
-    *,
-    split: str = "test",
-    device: str = "cpu",
-    settings: Settings | None = None,
-    advance: Callable[[str], None] | None = None,
-) -> EvaluationResult:
-    """Evaluate a baseline or a checkpoint on one split of a data set that is given whole.
-
-    Arguments and errors are those of `load_scorer`, `CropDataset.split` and `evaluate`.
-    """
-    return evaluate(load_scorer(what, dataset, device), dataset.split(split), kind, settings, advance)
+    return ModelScorer(load(what, device), name, fine=fine)
 
 
 def write_results(results: Sequence[EvaluationResult], folder: str | os.PathLike[str]) -> list[Path]:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from asm_interp.data.crops import CropDataset, CropSample, Note
+from asm_interp.data.crops import SPLITS, CropDataset, CropSample, Note, SamplesBySplit
 from asm_interp.data.photo import PhotoError
+from asm_interp.data.planted import PlantedWorld, shapes_world
 
 BOXES = np.array([[0.0, 0, 20, 10], [5, 5, 30, 30]])
 
@@ -81,3 +82,30 @@ def test_splits_keep_order_name_and_notes() -> None:
     assert (len(dataset), dataset[1].id) == (3, "b")
     with pytest.raises(ValueError, match=r"world: no split 'val'; there are \['test', 'train'\]"):
         dataset.split("val")
+
+
+def test_a_condition_chooses_samples(photo: Path, tmp_path: Path) -> None:
+    dataset = CropDataset("world", [sample(id="gone", photo_path=tmp_path / "no.jpg"), sample(photo_path=photo)])
+    there = dataset.where(lambda one: one.has_photo)
+    assert ([s.id for s in there.samples], there.name) == (["a.jpg"], "world")
+
+
+def test_planted_samples_are_crop_samples_and_worlds_are_made_on_demand(monkeypatch: pytest.MonkeyPatch) -> None:
+    worlds = {split: shapes_world(split, n_photos=n, size=(24, 32)) for n, split in enumerate(SPLITS, 2)}
+    made: list[str] = []
+    draw = PlantedWorld.__getitem__
+    monkeypatch.setattr(PlantedWorld, "__getitem__", lambda world, i: made.append(world.split) or draw(world, i))
+    dataset = CropDataset("planted", SamplesBySplit(worlds))
+    test = dataset.split("test")
+    assert (len(dataset), len(test), test.name, made) == (9, 4, "planted/test", [])
+    one = test[1]
+    assert isinstance(one, CropSample)
+    assert (made, one.split, one.size(), one.has_photo, one.guesses_size) == (["test"], "test", (24, 32), True, False)
+    assert one.photo is one.pixels
+    assert [s.split for s in dataset.samples] == ["train"] * 2 + ["val"] * 3 + ["test"] * 4
+    assert [dataset[i].id for i in range(9)] == [s.id for s in dataset.samples]
+    np.testing.assert_array_equal(dataset[-1].boxes, test[3].boxes)
+    with pytest.raises(IndexError, match="sample 9 of 9"):
+        dataset[9]
+    with pytest.raises(ValueError, match=r"planted: no split 'all'; there are \['test', 'train', 'val'\]"):
+        dataset.split("all")

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy.ndimage import maximum_filter
 
 from asm_interp.data.crops import SPLITS
@@ -17,15 +15,13 @@ from asm_interp.data.planted import (
     PlantedWorld,
     Weights,
     is_symmetric,
-    mixed_boxes,
-    random_boxes,
     rule_grid,
     shapes_world,
     spatial_terms,
     subjects_world,
 )
+from asm_interp.data.sampling import random_boxes
 from asm_interp.data.scenes import ShapeScenes
-from asm_interp.geometry.candidates import gaic_grid
 
 # Best places across and down the crop, and the widths of the bumps around them.
 BUMPS = {
@@ -195,37 +191,6 @@ def test_spatial_terms_in_closed_form() -> None:
     np.testing.assert_allclose(terms["corners"], [1, 0.25, 0.5, 0.5, 0.25, 0])
 
 
-@given(st.integers(16, 400), st.integers(16, 400), st.integers(0, 2**32))
-@settings(deadline=None, max_examples=50)
-def test_random_boxes_are_whole_pixels_inside_the_photo(height: int, width: int, seed: int) -> None:
-    boxes = random_boxes((height, width), 40, np.random.default_rng(seed))
-    assert boxes.shape == (40, 4)
-    np.testing.assert_array_equal(boxes, np.rint(boxes))
-    assert (boxes[:, :2] >= 0).all()
-    assert (boxes[:, 2:] <= [width, height]).all()
-    assert (boxes[:, 2:] - boxes[:, :2] >= np.floor(0.29 * np.array([width, height]))).all()
-
-
-@given(st.integers(1, 90), st.integers(1, 90), st.integers(1, 40), st.integers(0, 2**32))
-@settings(max_examples=60, deadline=None)
-def test_mixed_boxes_are_whole_pixels_inside_the_photo(height: int, width: int, n: int, seed: int) -> None:
-    boxes = mixed_boxes((height, width), n, np.random.default_rng(seed))
-    assert boxes.shape == (n, 4)
-    np.testing.assert_array_equal(boxes, np.rint(boxes))
-    assert (boxes[:, :2] >= 0).all()
-    assert (boxes[:, 2:] > boxes[:, :2]).all()
-    assert (boxes[:, 2:] <= [width, height]).all()
-
-
-def test_mixed_boxes_hold_the_whole_photo_and_grid_crops() -> None:
-    boxes = mixed_boxes((300, 400), 48, np.random.default_rng(0))
-    grid = {tuple(box) for box in np.rint(gaic_grid((300, 400)))}
-    assert [0, 0, 400, 300] in boxes.tolist()
-    assert sum(tuple(box) in grid for box in boxes) >= 16
-    trimmed = boxes[-8:] / [400, 300, 400, 300]
-    assert (np.minimum(trimmed, 1 - trimmed).max(axis=1) <= 0.26).all()
-
-
 def test_area_term_peaks_where_it_is_told_to() -> None:
     world = PlantedWorld(ShapeScenes(1, (100, 100)), weights=Weights(area=2.0), best_area=0.8)
     sides = np.array([50.0, 80.0, 100.0])
@@ -240,15 +205,6 @@ def test_draws_differ_and_the_first_is_the_world_without_one() -> None:
     assert digests(plain) == digests(first)
     assert not np.array_equal(first[0].boxes, second[0].boxes)
     np.testing.assert_array_equal(first[0].photo, second[0].photo)
-
-
-def test_random_boxes_reach_the_borders_and_every_size() -> None:
-    boxes = random_boxes((100, 200), 20_000, np.random.default_rng(0)) / [200, 100, 200, 100]
-    at_border = [(boxes[:, 0] == 0).mean(), (boxes[:, 1] == 0).mean(), (boxes[:, 2:] == 1).mean()]
-    np.testing.assert_allclose(at_border, 0.3, atol=0.02)
-    sides = boxes[:, 2:] - boxes[:, :2]
-    assert sides.min() < 0.31
-    assert sides.max() == 1
 
 
 @pytest.mark.parametrize(

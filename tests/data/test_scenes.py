@@ -6,7 +6,7 @@ import pytest
 from PIL import ExifTags, Image
 
 from asm_interp.data.photo import PhotoError
-from asm_interp.data.scenes import ShapeScenes, SubjectPhotos, Windows
+from asm_interp.data.scenes import ShapeScenes, SubjectPhotos
 
 
 def write_folder(folder: Path, *, size=(40, 24), mask_size=None, columns=("file", "mask", "split")) -> Path:
@@ -146,37 +146,3 @@ def test_real_splits_share_no_photo(shared_dir: Path) -> None:
     assert len({row["file"] for split in splits for row in split.rows}) == 1390
     groups = [{row["group"] for row in split.rows} for split in splits]
     assert sum(map(len, groups)) == len(set.union(*groups))
-
-
-def test_windows_are_parts_of_their_scenes() -> None:
-    scenes = ShapeScenes(40, (48, 64), seed=2)
-    windows = Windows(scenes, seed=7, share=0.5, least=0.6)
-    assert len(windows) == 40
-    whole = 0
-    for index in range(40):
-        scene, window = scenes[index], windows[index]
-        height, width = window.photo.shape[:2]
-        assert windows.photo_size(index) == window.subjects.shape == (height, width)
-        assert height >= 0.6 * 48 - 1
-        assert width >= 0.6 * 64 - 1
-        places = [
-            (top, left)
-            for top in range(48 - height + 1)
-            for left in range(64 - width + 1)
-            if np.array_equal(scene.photo[top : top + height, left : left + width], window.photo)
-        ]
-        ((top, left),) = places  # the texture tells every place apart
-        np.testing.assert_array_equal(scene.subjects[top : top + height, left : left + width], window.subjects)
-        whole += window.photo.shape == scene.photo.shape
-    assert 10 < whole < 30  # binomial, n = 40: beyond four standard deviations
-
-
-def test_windows_depend_on_the_seed_alone() -> None:
-    scenes = ShapeScenes(8, (32, 40), seed=2)
-    first, again, other = (
-        [Windows(scenes, seed, share=1.0)[index].photo for index in range(8)] for seed in (1, 1, 2)
-    )
-    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
-    assert not all(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
-    whole = Windows(scenes, seed=1, share=0.0)
-    assert all(np.array_equal(whole[index].photo, scenes[index].photo) for index in range(8))

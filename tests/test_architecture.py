@@ -27,6 +27,7 @@ FLOORS = {
     "analysis": 3,
     "plots": 4,
     "report": 5,
+    "sweep": 5,
     "widgets": 5,
     "cli": 6,
     "__main__": 6,
@@ -43,6 +44,7 @@ FORBIDDEN = {
     "evaluation": PICTURES,
     "analysis": PICTURES,
     "plots": {"ipywidgets", "asm_interp.model"},
+    "sweep": PICTURES,
     "widgets": {"matplotlib", "seaborn"},  # a view is painted; figures come from plots
 }
 

@@ -101,8 +101,16 @@ def save(model: ASMNet, path: str | os.PathLike[str], card: dict[str, Any], *, h
         text = json.dumps(card | made, sort_keys=True, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: the card must hold finite JSON values only ({error})") from error
-    write_atomically(path, to_bytes(state, metadata={_CARD: text, _DIGEST: _digest(text, state)}))
+    write_atomically(path, _in_order(to_bytes(state, metadata={_CARD: text, _DIGEST: _digest(text, state)})))
     return path
+
+
+def _in_order(content: bytes) -> bytes:
+    """The same safetensors file with its header's keys sorted, so that equal models are equal files."""
+    length = int.from_bytes(content[:8], "little")
+    header = json.dumps(json.loads(content[8 : 8 + length]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)  # tensors start at a multiple of eight bytes
+    return len(header).to_bytes(8, "little") + header + content[8 + length :]
 
 
 def read_card(path: str | os.PathLike[str]) -> dict[str, Any]:

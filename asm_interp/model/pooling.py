@@ -106,8 +106,9 @@ def composition_pool(values: Tensor, boxes: Tensor, pattern: CompositionPattern)
     x = torch.lerp(x1, x2, column.double() / columns)  # [B, N, corners]
     y = torch.lerp(y1, y2, row.double() / rows)
     # A channel's mean adds the same to every crop. Left out of the table, it costs small crops no digits.
-    level = values.detach().double().mean((2, 3), keepdim=True)  # [B, L, 1, 1]
-    table = integral_image(values - level)
+    exact = values.double()  # once, for arithmetic between the two precisions is slow
+    level = exact.detach().mean((2, 3), keepdim=True)  # [B, L, 1, 1]
+    table = integral_image(exact - level)
     sums = _look_up(table, partition, y, x) @ weight  # [B, N]
     areas = torch.from_numpy(pattern.areas).to(values.device)
     return sums / ((x2 - x1) * (y2 - y1)).squeeze(-1) + level.flatten(1) @ areas[:, None]

@@ -58,7 +58,7 @@ class ScoreMap:
                 f"a score map for {self.pattern.name} has shape [{self.pattern.n_partitions}, h, w], "
                 f"got {tuple(values.shape)}"
             )
-        if not torch.isfinite(values).all():
+        if not torch.isfinite(torch.stack(torch.aminmax(values))).all():  # both are NaN if any value is
             raise ValueError("a score map must be finite, but some of its values are NaN or infinite")
         height, width = (int(side) for side in self.photo_size)
         if min(height, width) < 1:

@@ -130,6 +130,11 @@ class MovedSubjects:
         return np.random.default_rng([self.seed, index, purpose, self.draw])
 
 
+def augmented(scenes: Scenes, seed: int, draw: int) -> Scenes:
+    """Scenes of a draw: a third with their subjects moved, then two in five replaced by a window."""
+    return Windows(MovedSubjects(scenes, seed, draw, share=1 / 3), seed, draw, share=0.4)
+
+
 def _moved(scene: Scene, host: Scene, rng: np.random.Generator) -> Scene:
     """The subjects of a scene on the photo of another."""
     rows, columns = (np.flatnonzero((scene.subjects > 0).any(axis=axis)) for axis in (1, 0))

@@ -62,7 +62,18 @@ def _headroom(u: FloatArray, v: FloatArray) -> FloatArray:
     return _bump(u - 0.5, 0.22) * _bump(v - 0.36, 0.12)
 
 
-RULES: dict[str, Callable[[FloatArray, FloatArray], FloatArray]] = {
+def _lines(u: FloatArray, v: FloatArray) -> FloatArray:
+    return _bump(_from_line(u), 0.15) * _bump(_from_line(v), 0.15)
+
+
+def _from_line(t: FloatArray) -> FloatArray:
+    """Distance from the nearest of the thirds and the centre line."""
+    return np.minimum(np.minimum(abs(t - 1 / 3), abs(t - 2 / 3)), abs(t - 0.5))
+
+
+Rule = Callable[[FloatArray, FloatArray], FloatArray]
+
+RULES: dict[str, Rule] = {
     "centre": _centre,
     "thirds": _thirds,
     "left": _left,
@@ -70,6 +81,9 @@ RULES: dict[str, Callable[[FloatArray, FloatArray], FloatArray]] = {
     "headroom": _headroom,
 }
 """Composition rules g(u, v) in [0, 1]; u across and v down the crop. `left` and `right` leave lead room."""
+
+WORLD_RULES: dict[str, Rule] = RULES | {"lines": _lines}
+"""What a world may follow: one of the rules, or `lines`, any of the thirds and centre lines."""
 
 
 def rule_grid(rule: str, n: int = 32) -> FloatArray:
@@ -86,10 +100,10 @@ def rule_grid(rule: str, n: int = 32) -> FloatArray:
     >>> int(row), int(column)
     (49, 32)
     """
-    if rule not in RULES:
-        raise ValueError(f"no composition rule {rule!r}; there are {', '.join(RULES)}")
+    if rule not in WORLD_RULES:
+        raise ValueError(f"no composition rule {rule!r}; there are {', '.join(WORLD_RULES)}")
     places = (np.arange(n) + 0.5) / n
-    return RULES[rule](places[None, :], places[:, None])
+    return WORLD_RULES[rule](places[None, :], places[:, None])
 
 
 def is_symmetric(rule: str) -> bool:
@@ -161,7 +175,7 @@ class PlantedWorld:
     ----------
     scenes : Scenes
         Photos with subject masks.
-    rule : {"centre", "thirds", "left", "right", "headroom"}
+    rule : {"centre", "thirds", "left", "right", "headroom", "lines"}
     weights : Weights
     n_crops : int
         Crops per photo.
@@ -210,8 +224,8 @@ class PlantedWorld:
     split: str = ""
 
     def __post_init__(self) -> None:
-        if self.rule not in RULES:
-            raise ValueError(f"no composition rule {self.rule!r}; there are {', '.join(RULES)}")
+        if self.rule not in WORLD_RULES:
+            raise ValueError(f"no composition rule {self.rule!r}; there are {', '.join(WORLD_RULES)}")
         if self.n_crops < 1:
             raise ValueError(f"n_crops is at least 1, got {self.n_crops}")
         if self.crops not in SAMPLERS:
@@ -281,7 +295,7 @@ class PlantedWorld:
             mass, centre_x, centre_y = _inside(subjects == label, boxes)
             u = (centre_x - boxes[:, 0]) / (boxes[:, 2] - boxes[:, 0])
             v = (centre_y - boxes[:, 1]) / (boxes[:, 3] - boxes[:, 1])
-            placement += mass / total * RULES[self.rule](u, v)
+            placement += mass / total * WORLD_RULES[self.rule](u, v)
             kept_area += mass
         kept = kept_area / total
         share = _bump(kept_area / box_area(boxes) - self.best_share, self.share_width)

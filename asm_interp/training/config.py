@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from asm_interp.data.planted import RULES, PlantedWorld, Weights, is_symmetric, shapes_world, subjects_world
+from asm_interp.data.augmentation import augmented
+from asm_interp.data.planted import WORLD_RULES, PlantedWorld, Weights, is_symmetric, shapes_world, subjects_world
+from asm_interp.data.registry import read_dataset
 from asm_interp.geometry import patterns
+from asm_interp.training.inputs import PublishedPhotos, ScoredPhotos
 
 
 class ConfigError(ValueError):
@@ -24,10 +28,14 @@ class TrainConfig(BaseModel):
     ----------
     name : str
         Of the run, its folder and its checkpoint.
-    data : {"shapes", "subjects"}
-        Planted world; *subjects* reads photos and masks from `root`.
-    rule, weights, n_crops, best_share, share_width
+    data : {"shapes", "subjects", "gaicd", "cpc"}
+        Planted world, or published data set. All but *shapes* are read from the folder `root`; of a data set, the
+        photos that are there, in its splits.
+    rule, weights, n_crops, crops, best_share, share_width, best_area
         Of the planted world; see `asm_interp.data.planted`.
+    augment : bool
+        Draw new crops of a planted world in each epoch, move subjects to other photos, replace photos by windows of
+        them (see `asm_interp.data.augmentation`), and vary their colours.
     n_photos, n_held_out, photo_height, photo_width
         Of *shapes*; the validation and the test split have `n_held_out` photos, or `n_photos` if that is fewer.
     backbone, pattern, pretrained, input_size
@@ -35,13 +43,23 @@ class TrainConfig(BaseModel):
     lam : float
         Weight λ of the saliency-aware loss.
     delta, margin, reduction
-        Of the ranking loss.
-    epochs, batch_size, lr, backbone_lr, weight_decay
-        Of AdamW under a one-cycle schedule; the backbone's peak rate is `lr` unless given.
+        Of the ranking loss. `delta` is a difference of scores in the data's own units: 0.1 suits planted worlds;
+        GAICD's mean opinions run from 1 to 5 and CPC's votes are counted otherwise, so choose one for them.
+    epochs, batch_size, accumulate, lr, backbone_lr, weight_decay
+        Of AdamW under a one-cycle schedule; the backbone's peak rate is `lr` unless given. An optimiser step takes
+        `accumulate` batches of `batch_size` photos, each shared among all processes: half the batches twice as
+        often, or twice the processes, is the same step.
     flip : bool, optional
-        Mirror half of the photos; by default where the rule is symmetric.
-    accelerator, devices, num_nodes, precision, workers
-        As for Lightning Fabric; `workers` loader processes.
+        Mirror half of the photos; by default where the rule is symmetric, and for published data sets.
+    accelerator, devices, num_nodes, precision
+        As for Lightning Fabric. Under torchrun and ``fabric run`` their numbers of processes hold.
+    workers : int
+        Loader processes.
+    memory : float
+        GB of prepared photos that each process (with `workers`, each of these) keeps; the others are made anew in
+        each epoch, those of published data sets from a cache on disk.
+    save_every : int, optional
+        Steps between states kept within an epoch; the end of an epoch always keeps one.
     half : bool
         Store the checkpoint in float16.
     """
@@ -49,7 +67,7 @@ class TrainConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
-    data: Literal["shapes", "subjects"] = "shapes"
+    data: Literal["shapes", "subjects", "gaicd", "cpc"] = "shapes"
     root: Path | None = None
     rule: str = "thirds"
     weights: dict[str, float] = Field(default_factory=dict)
@@ -58,8 +76,11 @@ class TrainConfig(BaseModel):
     photo_height: int = Field(96, ge=16)
     photo_width: int = Field(128, ge=16)
     n_crops: int = Field(32, ge=2)
+    crops: Literal["random", "mixed"] = "random"
     best_share: float = 0.3
     share_width: float = Field(0.2, gt=0)
+    best_area: float = Field(1.0, gt=0)
+    augment: bool = False
     backbone: Literal["vgg16", "squeezenet1_1", "tiny"] = "tiny"
     pattern: str = "cross-rectangle"
     pretrained: Path | bool | None = None
@@ -70,6 +91,7 @@ class TrainConfig(BaseModel):
     reduction: Literal["mean", "sum"] = "mean"
     epochs: int = Field(12, ge=1)
     batch_size: int = Field(8, ge=1)
+    accumulate: int = Field(1, ge=1)
     lr: float = Field(2e-3, gt=0)
     backbone_lr: float | None = Field(None, gt=0)
     weight_decay: float = Field(1e-4, ge=0)
@@ -80,6 +102,8 @@ class TrainConfig(BaseModel):
     num_nodes: int = Field(1, ge=1)
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     workers: int = Field(0, ge=0)
+    memory: float = Field(2.0, ge=0)
+    save_every: int | None = Field(None, ge=1)
     half: bool = True
 
     @field_validator("pattern")
@@ -91,8 +115,8 @@ class TrainConfig(BaseModel):
     @field_validator("rule")
     @classmethod
     def _known_rule(cls, value: str) -> str:
-        if value not in RULES:
-            raise ValueError(f"there are {', '.join(RULES)}")
+        if value not in WORLD_RULES:
+            raise ValueError(f"there are {', '.join(WORLD_RULES)}")
         return value
 
     @field_validator("weights")
@@ -105,20 +129,47 @@ class TrainConfig(BaseModel):
 
     @model_validator(mode="after")
     def _fits_together(self) -> TrainConfig:
-        if self.data == "subjects" and self.root is None:
-            raise ValueError("data = 'subjects' needs root, the folder with index.csv")
-        if self.flip and not is_symmetric(self.rule):
+        if self.data != "shapes" and self.root is None:
+            holds = "with index.csv" if self.data == "subjects" else "of the data set"
+            raise ValueError(f"data = {self.data!r} needs root, the folder {holds}")
+        if self.is_planted and self.flip and not is_symmetric(self.rule):
             raise ValueError(f"flip = true would teach the mirror image of rule {self.rule!r}")
+        if self.augment and not self.is_planted:
+            raise ValueError(f"augment = true needs scores that can be made anew; those of {self.data!r} are people's")
         return self
 
-    def world(self, split: str) -> PlantedWorld:
-        """Make the data of a split, "train", "val" or "test"."""
+    @property
+    def is_planted(self) -> bool:
+        """Whether scores follow `rule` and `weights`, and not people."""
+        return self.data in ("shapes", "subjects")
+
+    def photos(self, split: str, draw: int = 0) -> ScoredPhotos:
+        """Make the data of a split, "train", "val" or "test"; empty if a published data set has no such split.
+
+        A draw above 0 of a planted world is an augmented one.
+        """
+        if self.is_planted:
+            return self.world(split, draw)
+        assert self.root is not None  # validated above
+        dataset = read_dataset(self.data, self.root)
+        return PublishedPhotos(dataset.where(lambda sample: sample.split == split), self.input_size)
+
+    def world(self, split: str, draw: int = 0) -> PlantedWorld:
+        """Make a split of a planted world, "train", "val" or "test"; augmented if `draw` is above 0."""
+        world = self._world(split)
+        if draw == 0:
+            return world
+        return replace(world, scenes=augmented(world.scenes, world.seed, draw), draw=draw)
+
+    def _world(self, split: str) -> PlantedWorld:
         options: dict[str, Any] = {
             "rule": self.rule,
             "weights": Weights(**self.weights),
             "n_crops": self.n_crops,
+            "crops": self.crops,
             "best_share": self.best_share,
             "share_width": self.share_width,
+            "best_area": self.best_area,
         }
         if self.data == "subjects":
             assert self.root is not None  # validated above

@@ -210,7 +210,7 @@ def test_draws_differ_and_the_first_is_the_world_without_one() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"rule": "golden"}, r"no composition rule 'golden'; there are centre, thirds, left, right, headroom"),
+        ({"rule": "golden"}, r"no composition rule 'golden'; there are centre, thirds, left, right, headroom, lines"),
         ({"n_crops": 0}, "n_crops is at least 1, got 0"),
         ({"share_width": 0.0}, "share_width is above 0, got 0.0"),
         ({"keep_power": -1.0}, "keep_power is above 0, got -1.0"),

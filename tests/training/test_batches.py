@@ -7,14 +7,15 @@ import pytest
 import torch
 
 from asm_interp.data.photo import resize_photo
-from asm_interp.data.planted import PlantedWorld
+from asm_interp.data.planted import PlantedWorld, shapes_world
 from asm_interp.data.saliency import spectral_residual
 from asm_interp.data.scenes import ShapeScenes
 from asm_interp.geometry import patterns
 from asm_interp.geometry.boxes import Size
 from asm_interp.model.asmnet import network_input
 from asm_interp.model.pooling import composition_pool
-from asm_interp.training.batches import Batch, TrainingSet, cache_folder, epoch_plan
+from asm_interp.training.batches import Batch, TrainingSet, epoch_plan
+from asm_interp.training.inputs import NetworkPhotos, cache_folder
 from asm_interp.training.losses import ranking_loss
 
 SIZES: list[Size] = [(32, 64)] * 7 + [(64, 32)] * 5 + [(32, 32)] * 3
@@ -36,7 +37,8 @@ def world(n: int = 6, n_crops: int = 5) -> PlantedWorld:
 
 def batch_of(data, *, flip: bool = False, saliency: bool = False, cache: Path | None = None, epoch: int = 0) -> Batch:
     plan = [list(range(len(data)))]
-    return TrainingSet(data, plan, 32, seed=0, epoch=epoch, flip=flip, with_saliency=saliency, cache=cache)[0]
+    photos = NetworkPhotos(data, 32, with_saliency=saliency, cache=cache)
+    return TrainingSet(photos, plan, seed=0, epoch=epoch, flip=flip)[0]
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 4, 100])
@@ -132,3 +134,18 @@ def test_saliency_goes_to_the_users_cache(tmp_path: Path, monkeypatch: pytest.Mo
 def test_batch_moves_whole() -> None:
     moved = batch_of(world(2)).to(torch.device("meta"))
     assert {part.device.type for part in (moved.images, moved.boxes, moved.scores, moved.saliency)} == {"meta"}
+
+
+def test_colours_vary_with_the_seed_and_the_epoch_alone() -> None:
+    def images(seed: int, epoch: int, recolour: bool) -> list[torch.Tensor]:
+        photos = NetworkPhotos(shapes_world(n_photos=4, size=(32, 40)), 32, once=True)
+        plan = [[index] for index in range(4)]
+        batches = TrainingSet(photos, plan, seed=seed, epoch=epoch, flip=False, recolour=recolour)
+        return [batches[step].images for step in range(4)]
+
+    plain, first, again, other = (
+        images(*choice) for choice in [(1, 0, False), (1, 0, True), (1, 0, True), (1, 1, True)]
+    )
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not any(torch.equal(a, b) for a, b in zip(first, other, strict=True))
+    assert not any(torch.equal(a, b) for a, b in zip(first, plain, strict=True))

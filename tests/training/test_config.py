@@ -46,7 +46,7 @@ def test_flags_replace_entries_unless_none(tmp_path: Path) -> None:
         ("lam = inf", "lam: .*finite.*, found inf"),
         ("input_size = 100", "input_size: .*multiple of 32, found 100"),
         ("n_crops = 1", "n_crops: .*, found 1"),
-        ('rule = "golden"', "rule: there are centre, thirds, left, right, headroom, found 'golden'"),
+        ('rule = "golden"', "rule: there are centre, thirds, left, right, headroom, lines, found 'golden'"),
         ('pattern = "grid:0x3"', "pattern: .*found 'grid:0x3'"),
         ('backbone = "resnet"', "backbone: .*'vgg16'.*found 'resnet'"),
         ("weights = {corner = 1}", r"weights: no terms \['corner'\]; there are keep, .*noise, found"),

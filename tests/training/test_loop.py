@@ -21,6 +21,7 @@ from asm_interp.model.checkpoint import read_card
 from asm_interp.training import loop
 from asm_interp.training.batches import TrainingSet
 from asm_interp.training.config import TrainConfig
+from asm_interp.training.inputs import NetworkPhotos
 from asm_interp.training.loop import CONFIG, METRICS, STATE, TrainingError, photo_accuracies, train
 
 COLUMNS = ["epoch", "loss", "ranking_loss", "saliency_loss", "train_accuracy", "val_accuracy", "lr", "seconds"]
@@ -127,7 +128,7 @@ def test_accuracy_in_the_card_is_that_of_the_checkpoint(tmp_path: Path, half: bo
     assert card["delta"] == 0.1
     assert card["test_ranking_accuracy"] == pytest.approx(np.mean(accuracies), abs=0.01 if half else 1e-9)
     if not half:
-        validated = np.nanmean(photo_accuracies(model, config.world("val"), 0.1))
+        validated = np.nanmean(photo_accuracies(model, NetworkPhotos(config.world("val"), 32), 0.1))
         assert metrics(path.parent)[-1]["val_accuracy"] == pytest.approx(validated, abs=1e-9)
 
 
@@ -227,7 +228,7 @@ def test_loss_that_is_not_finite_stops_and_keeps_the_last_state(
 
     with monkeypatch.context() as patch:
         patch.setattr(loop, "ranking_loss", broken)
-        message = r"the loss is not finite in epoch 2; the state of epoch 1 is kept in .*run\. A lower lr"
+        message = r"the loss is not finite in epoch 2; the last good state is kept in .*run\. A lower lr"
         with pytest.raises(TrainingError, match=message):
             train(tiny(), tmp_path, quiet=True)
     assert [row["epoch"] for row in metrics(tmp_path / "run")] == [1]
@@ -287,10 +288,26 @@ def test_photo_of_weight_zero_takes_part_without_a_trace(tmp_path: Path) -> None
     fabric = Fabric(accelerator="cpu", devices=1)
     fabric.launch()
     run = loop._Run(fabric, tiny(), tmp_path)
-    data = TrainingSet(run.train_data, [[0, 1]], 32, seed=0, epoch=0, flip=False, with_saliency=True)
-    assert not run.step(data[0], n_own=0, n_photos=3).any()
+    data = TrainingSet(run.photos[0], [[0, 1]], seed=0, epoch=0, flip=False)
+    assert not run.step([(data[0], 0)], n_photos=3).any()
     gradients = [weight.grad for weight in run.bare.parameters()]
     assert all(gradient is not None and not gradient.any() for gradient in gradients)
+
+
+def test_augmented_run_sees_other_crops_in_each_epoch_and_resumes(tmp_path: Path) -> None:
+    config = tiny(augment=True, crops="mixed", best_area=0.85, lam=0.1)
+    worlds = [config.world("train", draw) for draw in (0, 1, 2)]
+    assert len({world[0].boxes.tobytes() for world in worlds}) == 3
+    assert len({tuple(world.photo_size(i) for i in range(len(world))) for world in worlds}) == 3
+    whole = weights(train(config, tmp_path / "whole", quiet=True))
+    (tmp_path / "cache").mkdir()
+    cut = tmp_path / "cut"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop._Run, "finish", lambda self, checkpoint: (_ for _ in ()).throw(OSError("cut off")))
+        with pytest.raises(loop.TrainingError, match="cut off"):
+            train(config, cut, quiet=True)
+    resumed = weights(train(config, cut, quiet=True, resume=True))
+    assert all(torch.equal(whole[key], resumed[key]) for key in whole)
 
 
 def test_data_without_a_pair(tmp_path: Path) -> None:
@@ -321,7 +338,7 @@ def test_photos_of_several_sizes_and_loader_processes(tmp_path: Path, monkeypatc
         def __getitem__(self, index: int) -> Any:
             return self.worlds[index % 3][index]
 
-    monkeypatch.setattr(TrainConfig, "world", lambda self, split: Mixed())
+    monkeypatch.setattr(TrainConfig, "world", lambda self, split, draw: Mixed())
     paths = [train(tiny(name=f"run-{n}", workers=n, batch_size=2), tmp_path, quiet=True) for n in (0, 1)]
     first, second = (weights(path) for path in paths)
     assert all(torch.equal(first[key], second[key]) for key in first)

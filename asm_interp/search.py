@@ -44,8 +44,8 @@ def search_crops(
     """Best crops of a photo, by coarse and fine search (paper Sec. 3.4).
 
     Coarse: the 895 anchors, or candidates of the wanted aspect ratio, or circles. Fine: around the ten best of
-    them, centre, size and (where it is free) aspect ratio vary, twice, the second time by half as much. Of all
-    crops seen, the best are returned that overlap one another by at most an IoU of 0.8. All corners are whole
+    them, centre, size and (where it is free) aspect ratio vary, twice, the second time by half as much, to no
+    smaller an area than the smallest candidate has. Of all crops seen, the best are returned that overlap one another by at most an IoU of 0.8. All corners are whole
     pixels, so that the score belongs to the crop that can be cut out.
 
     The result is deterministic. Scores that differ by less than 1e-9 of the map's range (or 1e-12 of its
@@ -92,10 +92,13 @@ def search_crops(
     ratio = None if aspect is None else parse_aspect(aspect)
     size = score_map.photo_size
 
-    def refined(boxes: FloatArray, shrink: float) -> FloatArray:
-        return _boxes_around(boxes, size, ratio, shrink)
-
     coarse = _whole(anchor_boxes(size), size) if ratio is None else aspect_boxes(size, ratio)
+    least = area(coarse).min()
+
+    def refined(boxes: FloatArray, shrink: float) -> FloatArray:
+        near = _boxes_around(boxes, size, ratio, shrink)
+        return np.asarray(near[area(near) >= least])
+
     crops, scores, fine = _two_stages(coarse, lambda boxes: crop_scores(score_map, boxes), refined)
     order = _ranked(crops, scores, _tie_width(score_map))
     return _table(crops[order], scores[order], fine[order], top)
@@ -106,12 +109,13 @@ def _search_circles(score_map: ScoreMap, top: int) -> pd.DataFrame:
     if min(size) < 2 * MIN_SIDE:
         raise ValueError(f"no circle of one pixel radius fits into a photo of {size[0]}×{size[1]} (H×W) px")
     coarse = circle_candidates(size)
-    coarse = coarse[coarse[:, 2] >= MIN_SIDE]
-    crops, scores, fine = _two_stages(
-        coarse,
-        lambda circles: circle_scores(score_map, circles),
-        lambda circles, shrink: _circles_around(circles, size, shrink),
-    )
+    least = coarse[:, 2].min()
+
+    def refined(circles: FloatArray, shrink: float) -> FloatArray:
+        near = _circles_around(circles, size, shrink)
+        return np.asarray(near[near[:, 2] >= least])
+
+    crops, scores, fine = _two_stages(coarse, lambda circles: circle_scores(score_map, circles), refined)
     squares = circle_bounds(crops)
     order = _ranked(squares, scores, _tie_width(score_map))
     return _table(squares[order], scores[order], fine[order], top, crops[order])
@@ -165,7 +169,6 @@ def _boxes_around(boxes: FloatArray, photo_size: Size, ratio: float | None, shri
 def _circles_around(circles: FloatArray, photo_size: Size, shrink: float) -> FloatArray:
     """Circles near the given ones, shifted and zoomed, on half pixels so that their squares are whole."""
     squares = _boxes_around(circle_bounds(circles), photo_size, 1.0, shrink)
-    squares = squares[squares[:, 2] - squares[:, 0] >= 2 * MIN_SIDE]
     return np.stack(
         [squares[:, ::2].mean(axis=1), squares[:, 1::2].mean(axis=1), (squares[:, 2] - squares[:, 0]) / 2], axis=1
     )

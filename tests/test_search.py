@@ -83,6 +83,19 @@ def test_aspect_is_exact_to_one_pixel(photo: tuple[int, int], aspect: str | floa
 
 
 @pytest.mark.parametrize("photo", ODD_SIZES)
+@pytest.mark.parametrize("options", [{}, {"aspect": "1:1"}, {"shape": "circle"}], ids=str)
+def test_no_crop_is_smaller_than_the_smallest_candidate(photo: tuple[int, int], options: dict[str, str]) -> None:
+    """A spike of one pixel would draw the crop ever closer."""
+    values = torch.zeros(1, 64, 96)
+    values[0, 20, 30] = 1
+    score_map = asm.ScoreMap(values, asm.patterns.get("grid:1x1"), photo)
+    x1, y1, x2, y2 = corners(asm.search_crops(score_map, top=5, **options)).T  # type: ignore[arg-type]
+    candidates = aspect_boxes(photo, 1.0) if options else np.rint(anchor_boxes(photo))
+    smallest = ((candidates[:, 2] - candidates[:, 0]) * (candidates[:, 3] - candidates[:, 1])).min()
+    assert ((x2 - x1) * (y2 - y1)).min() >= smallest
+
+
+@pytest.mark.parametrize("photo", ODD_SIZES)
 def test_circles(photo: tuple[int, int]) -> None:
     score_map = smooth_map(photo=photo)
     crops = asm.search_crops(score_map, shape="circle", top=5)

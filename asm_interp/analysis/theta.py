@@ -7,10 +7,13 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from asm_interp.model.score_map import ScoreMap
 
 Center = Literal["none", "channel"]
+
+_BAND = 32_768  # values at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,14 +80,21 @@ def theta_maps(score_map: ScoreMap, center: Center = "none") -> ThetaMaps:
     """
     if center not in ("none", "channel"):
         raise ValueError(f"center is 'none' or 'channel', got {center!r}")
-    values = score_map.values.double()  # so that alike channels give exactly zero, whatever their common offset
-    offsets = values.mean((1, 2))
+    values = score_map.values.contiguous()
+    n_channels, height, width = values.shape
+    offsets = torch.stack([channel.mean(dtype=torch.float64) for channel in values])
     between = offsets.var(correction=0)
-    if center == "channel":
-        values = values - offsets.view(-1, 1, 1)
-    avg = values.mean(0)
-    # Two passes over memory, each along the contiguous axis: ten times as fast as values.std(0).
-    squares = (values - avg).square().mean(0)
+    avg, squares = (torch.empty(height, width, dtype=torch.float64) for _ in range(2))
+    # In float64, so that alike channels give exactly zero, whatever their common offset; in bands of rows that fit
+    # a processor's cache, and along the contiguous axis: several times as fast as the whole map at once.
+    rows = max(1, _BAND // (n_channels * width))
+    for band in (slice(top, top + rows) for top in range(0, height, rows)):
+        some = values[:, band].double()
+        if center == "channel":
+            some -= offsets.view(-1, 1, 1)
+        torch.mean(some, 0, out=avg[band])
+        some -= avg[band]
+        torch.mean(some.square_(), 0, out=squares[band])
     # The offsets that were taken off belong to the uncentred map; what is left is orthogonal to them.
     total = squares.mean() + (between if center == "channel" else 0.0)
     share = min(float(between / total), 1.0)

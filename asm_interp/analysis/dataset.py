@@ -1,0 +1,283 @@
+"""Analysis of any number of photos: one row per photo and mean maps, streamed, resumable, shared among processes."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from asm_interp import __version__
+from asm_interp.analysis.mean_maps import GRID, RunningMean
+from asm_interp.analysis.photo_measures import MAPS, MEASURES, photo_measures
+from asm_interp.data.photo import PHOTO_SUFFIXES, PhotoError, read_photo
+from asm_interp.files import write_atomically
+from asm_interp.geometry.boxes import Size
+from asm_interp.model.asmnet import ASMNet
+
+PART = 64
+"""Photos in a part, unless another number is asked for: what an interruption loses at most, per process."""
+
+_AHEAD = 2  # photos read while the network works
+_MANIFEST, _ROWS, _MAPS, _SUMMARY, _MEAN_MAPS = "analysis.json", "photos", "maps", "summary.csv", "mean_maps.npz"
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Which parts a process does: those whose number leaves the remainder `rank` when divided by `count`.
+
+    Examples
+    --------
+    >>> Shard.parse("1/4")
+    Shard(rank=1, count=4)
+    """
+
+    rank: int = 0
+    count: int = 1
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.rank < self.count:
+            raise ValueError(f"a shard is RANK/COUNT with 0 <= RANK < COUNT, got {self.rank}/{self.count}")
+
+    @classmethod
+    def parse(cls, text: str) -> Shard:
+        """Shard written as RANK/COUNT."""
+        rank, slash, count = text.partition("/")
+        if not (slash and rank.isdecimal() and count.isdecimal()):
+            raise ValueError(f"a shard is written RANK/COUNT, as 0/4, got {text!r}")
+        return cls(int(rank), int(count))
+
+    @classmethod
+    def from_environment(cls) -> Shard:
+        """The shard that ``torchrun`` or ``fabric run`` gave this process; all of it without them."""
+        return cls(int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))
+
+
+def find_photos(*sources: str | os.PathLike[str]) -> dict[str, Path]:
+    """Photos by name: files as given, and all photo files at any depth below folders, in order of their paths.
+
+    A photo's name is its path from the folder that was given, so that it is the same wherever that folder lies;
+    its full path where two would share a name.
+
+    Raises
+    ------
+    PhotoError
+        If a path is missing or a folder holds no photo.
+    """
+    found: dict[str, Path] = {}
+    for source in map(Path, sources):
+        if source.is_dir():
+            below = sorted(path for path in source.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES)
+            photos = {path.relative_to(source).as_posix(): path for path in below if not path.name.startswith(".")}
+        elif source.exists():
+            photos = {source.name: source}
+        else:
+            photos = {}
+        if not photos:
+            wanted = f"photos ({' '.join(PHOTO_SUFFIXES)})"
+            raise PhotoError(f"{source}: expected {wanted}, found {'none below it' if source.is_dir() else 'nothing'}")
+        for name, path in photos.items():
+            found.setdefault(str(path) if name in found and found[name] != path else name, path)
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class DatasetAnalysis:
+    """What all photos of a data set amount to.
+
+    Attributes
+    ----------
+    folder : Path
+    summary : DataFrame
+        One row per measure: measure, mean, ci_low, ci_high (Student's 95 % interval over photos), n.
+    maps : dict of str to RunningMean
+        `MAPS` on the grid, with mean, n and interval per cell.
+    n_photos, n_skipped : int
+        How many there were, and how many of them could not be read.
+    """
+
+    folder: Path
+    summary: pd.DataFrame
+    maps: dict[str, RunningMean]
+    n_photos: int
+    n_skipped: int
+
+    def photos(self) -> pd.DataFrame:
+        """All rows, in the photos' order: photo, height, width, error, and the measures."""
+        return pd.read_parquet(self.folder / _ROWS)
+
+
+def analyse_photos(
+    model: ASMNet,
+    photos: Mapping[str, Path],
+    out: str | os.PathLike[str],
+    *,
+    part_size: int = PART,
+    grid: Size = GRID,
+    shard: Shard | None = None,
+    advance: Callable[[str], None] = lambda _: None,
+) -> DatasetAnalysis | None:
+    """Measure every photo once, and average the maps.
+
+    The photos are cut into parts of `part_size`. A part's rows (Parquet) and accumulated maps (npz) are written
+    when it is done, and what is there already is not done again, so that an interrupted analysis goes on where it
+    was. A part's content does not depend on who makes it and parts are merged in their order: the result is the
+    same for any number of processes, up to the rounding of the network on different machines. Memory does not
+    grow with the number of photos, but for their names.
+
+    Parameters
+    ----------
+    model : ASMNet
+    photos : mapping of str to path
+        As `find_photos` gives it.
+    out : path
+        Folder for the results; one that all processes share.
+    part_size : int
+    grid : (int, int)
+        Cells of the mean maps, down and across.
+    shard : Shard, optional
+        Which parts to do; by default as ``torchrun`` or ``fabric run`` says, or all.
+    advance : callable
+        Called with each photo's name when it is done, or was before.
+
+    Returns
+    -------
+    DatasetAnalysis or None
+        None while parts of other processes are missing; the process that finishes last gets the result.
+
+    Raises
+    ------
+    ValueError
+        If there is no photo, or the folder holds the analysis of other photos, another model or other settings.
+    """
+    if not photos or part_size < 1:
+        raise ValueError(f"an analysis has photos, and parts of at least one; got {len(photos)} and {part_size}")
+    out, shard = Path(out), shard or Shard.from_environment()
+    names = list(photos)
+    _check_manifest(out, _manifest(model, names, part_size, grid))
+    n_parts = -(-len(names) // part_size)
+    for part in range(shard.rank, n_parts, shard.count):
+        own = names[part * part_size : (part + 1) * part_size]
+        if _part(out, _ROWS, part).is_file():
+            for name in own:
+                advance(name)
+        else:
+            _analyse_part(model, {name: photos[name] for name in own}, out, part, grid, advance)
+    if all(_part(out, _ROWS, part).is_file() for part in range(n_parts)):
+        return _merge(out, n_parts)
+    return None
+
+
+def _manifest(model: ASMNet, names: list[str], part_size: int, grid: Size) -> dict[str, object]:
+    weights = hashlib.sha256()
+    for key, tensor in model.state_dict().items():
+        weights.update(f"{key} {list(tensor.shape)}\n".encode())
+        weights.update(tensor.detach().cpu().contiguous().numpy().data)
+    return {
+        "photos": hashlib.sha256("\0".join(names).encode("utf-8", "surrogateescape")).hexdigest(),
+        "n_photos": len(names),
+        "weights": weights.hexdigest(),
+        "backbone": model.backbone_name,
+        "pattern": model.pattern.name,
+        "input_size": model.input_size,
+        "part_size": part_size,
+        "grid": list(grid),
+        "measures": list(MEASURES),
+        "library": f"asm_interp {__version__}",
+    }
+
+
+def _check_manifest(out: Path, wanted: dict[str, object]) -> None:
+    path = out / _MANIFEST
+    if not path.is_file():
+        write_atomically(path, json.dumps(wanted, indent=2, ensure_ascii=False) + "\n")
+        return
+    try:
+        held = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: expected the record of an analysis ({error})") from error
+    differing = [key for key in wanted if not isinstance(held, dict) or held.get(key) != wanted[key]]
+    if differing:
+        raise ValueError(f"{path} is of another analysis: {', '.join(differing)} differ; choose another folder")
+
+
+def _part(out: Path, kind: str, part: int) -> Path:
+    return out / kind / f"part-{part:06}.{'parquet' if kind == _ROWS else 'npz'}"
+
+
+def _photos_ahead(photos: Mapping[str, Path]) -> Iterator[tuple[str, Future[npt.NDArray[np.uint8]]]]:
+    """Photos in their order, the next ones already being read."""
+    with ThreadPoolExecutor(1) as pool:
+        waiting: deque[tuple[str, Future[npt.NDArray[np.uint8]]]] = deque()
+        for name, path in photos.items():
+            waiting.append((name, pool.submit(read_photo, path)))
+            if len(waiting) > _AHEAD:
+                yield waiting.popleft()
+        yield from waiting
+
+
+def _analyse_part(
+    model: ASMNet, photos: Mapping[str, Path], out: Path, part: int, grid: Size, advance: Callable[[str], None]
+) -> None:
+    running = {name: RunningMean(grid) for name in MAPS}
+    rows: list[dict[str, object]] = []
+    for name, future in _photos_ahead(photos):
+        row: dict[str, object] = {"photo": name, "height": None, "width": None, "error": None}
+        try:
+            photo = future.result()
+            measures, maps = photo_measures(model.score_map(photo), grid)
+        except ValueError as error:  # of the photo, or a map that is not finite
+            row |= {"error": str(error), **dict.fromkeys(MEASURES, float("nan"))}
+        else:
+            row |= {"height": photo.shape[0], "width": photo.shape[1], **measures}
+            for key, values in maps.items():
+                running[key].add(values)
+        rows.append(row)
+        advance(name)
+    table = pd.DataFrame(rows).astype({"height": "Int64", "width": "Int64", "error": "string"})
+    stored = {f"{key}.{entry}": array for key, one in running.items() for entry, array in one.state().items()}
+    # The rows last: they say that the part is done.
+    write_atomically(_part(out, _MAPS, part), _bytes_of(partial(np.savez, **stored)))  # type: ignore[arg-type]
+    write_atomically(_part(out, _ROWS, part), _bytes_of(partial(table.to_parquet, index=False)))
+
+
+def _bytes_of(save: Callable[[io.BytesIO], object]) -> bytes:
+    buffer = io.BytesIO()
+    save(buffer)
+    return buffer.getvalue()
+
+
+def _merge(out: Path, n_parts: int) -> DatasetAnalysis:
+    maps: dict[str, RunningMean] = {}
+    measures = RunningMean((len(MEASURES),))
+    n_photos = n_skipped = 0
+    for part in range(n_parts):
+        with np.load(_part(out, _MAPS, part)) as stored:
+            for key in MAPS:
+                one = RunningMean.from_state(*(stored[f"{key}.{entry}"] for entry in ("n", "mean", "squares")))
+                maps.setdefault(key, RunningMean(one.n.shape)).merge(one)
+        rows = pd.read_parquet(_part(out, _ROWS, part))
+        for row in rows[list(MEASURES)].to_numpy(np.float64):
+            measures.add(row)
+        n_photos, n_skipped = n_photos + len(rows), n_skipped + int(rows["error"].notna().sum())
+    low, high = measures.interval()
+    summary = pd.DataFrame(
+        {"measure": MEASURES, "mean": measures.mean, "ci_low": low, "ci_high": high, "n": measures.n}
+    )
+    results: dict[str, npt.NDArray[np.generic]] = {}
+    for key, one in maps.items():
+        ends = one.interval()
+        results |= {f"{key}.mean": one.mean, f"{key}.ci_low": ends[0], f"{key}.ci_high": ends[1], f"{key}.n": one.n}
+    write_atomically(out / _SUMMARY, summary.to_csv(index=False, lineterminator="\n"))
+    write_atomically(out / _MEAN_MAPS, _bytes_of(partial(np.savez, **results)))  # type: ignore[arg-type]
+    return DatasetAnalysis(out, summary, maps, n_photos, n_skipped)

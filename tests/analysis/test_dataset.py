@@ -1,0 +1,208 @@
+"""A data set's analysis: the same however it is cut, shared or interrupted, and no larger for more photos."""
+
+import gc
+import os
+import subprocess
+import sys
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+from typer.testing import CliRunner
+
+import asm_interp as asm
+from asm_interp.analysis.dataset import DatasetAnalysis, Shard, analyse_photos, find_photos
+from asm_interp.analysis.mean_maps import to_grid
+from asm_interp.analysis.photo_measures import MAPS, MEASURES, photo_measures
+from asm_interp.analysis.regions import concentration, region_z
+from asm_interp.cli import app
+from asm_interp.data.photo import PhotoError, read_photo
+
+
+@pytest.fixture(scope="module")
+def model() -> asm.ASMNet:
+    torch.manual_seed(0)
+    return asm.ASMNet("tiny", "grid:2x2", input_size=32)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eleven photos, one of them damaged, one with a single colour, some in a folder below."""
+    root, random = tmp_path_factory.mktemp("photos"), np.random.default_rng(0)
+    (root / "below").mkdir()
+    for number in range(9):
+        pixels = random.integers(0, 256, (40 + number, 64, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(root / ("below" if number % 2 else "") / f"{number}.png")
+    Image.new("RGB", (64, 48), "grey").save(root / "grey.png")
+    (root / "damaged.jpg").write_bytes(b"no picture")
+    return root
+
+
+def whole(model: asm.ASMNet, folder: Path, out: Path, part_size: int = 4) -> DatasetAnalysis:
+    result = analyse_photos(model, find_photos(folder), out, part_size=part_size, shard=Shard())
+    assert result is not None
+    return result
+
+
+def test_rows_and_means_are_those_of_each_photo_alone(model: asm.ASMNet, folder: Path, tmp_path: Path) -> None:
+    result = whole(model, folder, tmp_path)
+    rows = result.photos().set_index("photo")
+    assert list(rows.index) == list(find_photos(folder))
+    assert (result.n_photos, result.n_skipped) == (11, 1)
+    assert "damaged.jpg" in rows.loc["damaged.jpg", "error"]
+    assert rows.loc["damaged.jpg", list(MEASURES)].isna().all()
+    readable = rows.index[rows["error"].isna()]
+    alone = {name: photo_measures(model.score_map(read_photo(folder / name))) for name in readable}
+    for name, (measures, _) in alone.items():
+        assert rows.loc[name, list(MEASURES)].to_dict() == pytest.approx(measures, nan_ok=True)
+        assert tuple(rows.loc[name, ["height", "width"]]) == read_photo(folder / name).shape[:2]
+    for key in MAPS:
+        np.testing.assert_allclose(result.maps[key].mean, np.mean([maps[key] for _, maps in alone.values()], axis=0))
+    stored = np.load(tmp_path / "mean_maps.npz")
+    np.testing.assert_array_equal(stored["std.mean"], result.maps["std"].mean)
+    summary = pd.read_csv(tmp_path / "summary.csv").set_index("measure")
+    assert summary.loc["std_mean", "mean"] == pytest.approx(rows["std_mean"].mean())
+    assert summary.loc["std_mean", "n"] == 10
+
+
+def test_two_shards_are_one_process(model: asm.ASMNet, folder: Path, tmp_path: Path) -> None:
+    one = whole(model, folder, tmp_path / "one")
+    photos = find_photos(folder)
+    assert analyse_photos(model, photos, tmp_path / "two", part_size=4, shard=Shard(1, 2)) is None
+    two = analyse_photos(model, photos, tmp_path / "two", part_size=4, shard=Shard(0, 2))
+    assert two is not None
+    pd.testing.assert_frame_equal(two.photos(), one.photos(), rtol=1e-10)
+    pd.testing.assert_frame_equal(two.summary, one.summary, rtol=1e-10)
+    for key in MAPS:
+        for a, b in zip(two.maps[key].interval(), one.maps[key].interval(), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-10)
+
+
+def test_other_parts_give_the_same_means(model: asm.ASMNet, folder: Path, tmp_path: Path) -> None:
+    one, other = whole(model, folder, tmp_path / "a", 100), whole(model, folder, tmp_path / "b", 1)
+    for key in MAPS:
+        np.testing.assert_allclose(one.maps[key].mean, other.maps[key].mean, rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(one.maps[key].variance, other.maps[key].variance, rtol=1e-8, atol=1e-12)
+
+
+def test_an_interrupted_analysis_goes_on(model: asm.ASMNet, folder: Path, tmp_path: Path) -> None:
+    photos, done = find_photos(folder), []
+
+    def interrupt(name: str) -> None:
+        done.append(name)
+        if len(done) == 6:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        analyse_photos(model, photos, tmp_path / "cut", part_size=4, shard=Shard(), advance=interrupt)
+    first = tmp_path / "cut" / "photos" / "part-000000.parquet"
+    written = first.stat().st_mtime_ns
+    assert not (tmp_path / "cut" / "photos" / "part-000001.parquet").exists()
+    resumed, straight = whole(model, folder, tmp_path / "cut"), whole(model, folder, tmp_path / "straight")
+    assert first.stat().st_mtime_ns == written
+    pd.testing.assert_frame_equal(resumed.photos(), straight.photos(), check_exact=True)
+    for name in ("summary.csv", "mean_maps.npz"):
+        assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "straight" / name).read_bytes()
+
+
+def test_a_folder_of_another_analysis_is_refused(model: asm.ASMNet, folder: Path, tmp_path: Path) -> None:
+    whole(model, folder, tmp_path)
+    with pytest.raises(ValueError, match=r"analysis\.json is of another analysis: part_size differ"):
+        whole(model, folder, tmp_path, part_size=5)
+    with pytest.raises(ValueError, match=r"weights differ"):
+        whole(asm.ASMNet("tiny", "grid:2x2", input_size=32), folder, tmp_path)
+
+
+def peak(model: asm.ASMNet, folder: Path, out: Path, n_photos: int) -> int:
+    photo = next(iter(find_photos(folder).values()))
+    photos = {f"{number:04}": photo for number in range(n_photos)}
+    gc.collect()
+    tracemalloc.start()
+    try:
+        # Garbage in cycles is not memory that is held.
+        collect = lambda name: gc.collect() if name.endswith("9") else None  # noqa: E731
+        assert analyse_photos(model, photos, out, part_size=10, shard=Shard(), advance=collect) is not None
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_number_of_photos(model: asm.ASMNet, folder: Path, tmp_path: Path) -> None:
+    peak(model, folder, tmp_path / "warm", 10)
+    few, many = peak(model, folder, tmp_path / "few", 50), peak(model, folder, tmp_path / "many", 500)
+    assert many - few < 450 * 1000  # bytes: less than a row for each of 450 more photos, let alone maps
+
+
+def test_measures_of_the_grid_are_those_of_the_map() -> None:
+    values = torch.randn(4, 64, 96, generator=torch.Generator().manual_seed(0))
+    score_map = asm.ScoreMap(values, asm.patterns.get("grid:2x2"), (600, 900))
+    measures, maps = photo_measures(score_map)
+    theta = asm.theta_maps(score_map, center="channel")
+    assert tuple(measures) == MEASURES
+    assert tuple(maps) == MAPS
+    for region in ("corners", "border", "centre"):
+        assert measures[f"std_concentration_{region}"] == pytest.approx(concentration(theta.std, region), abs=1e-5)
+        assert measures[f"avg_z_{region}"] == pytest.approx(region_z(theta.avg, region), abs=1e-5)
+    np.testing.assert_allclose(maps["std_ratio"], to_grid(theta.std / theta.std.mean()), rtol=1e-5)
+    box = np.array([measures[f"best_{end}"] for end in ("x1", "y1", "x2", "y2")]) * [900, 600, 900, 600]
+    assert asm.crop_scores(score_map.centred(), [box])[0] == pytest.approx(measures["best_score"], abs=1e-6)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, -1e6])
+def test_a_constant_map_has_a_row_with_gaps(value: float) -> None:
+    flat = asm.ScoreMap(torch.full((4, 64, 96), value), asm.patterns.get("grid:2x2"), (600, 900))
+    measures, maps = photo_measures(flat)
+    assert (measures["std_mean"], measures["best_area"]) == (0, pytest.approx(1, abs=1))
+    assert all(np.isnan(measures[name]) for name in MEASURES if name.startswith(("avg_z", "std_conc", "std_gini")))
+    assert np.isnan(maps["avg_z"]).all()
+    assert (maps["std"] == 0).all()
+
+
+def test_photos_are_named_from_the_folder_given(folder: Path, tmp_path: Path) -> None:
+    names = list(find_photos(folder))
+    assert names == sorted(names)
+    assert {"below/1.png", "0.png", "damaged.jpg"} <= set(names)
+    assert list(find_photos(folder / "0.png", folder / "0.png")) == ["0.png"]
+    assert len(find_photos(folder, folder / "below" / "1.png")) == 12
+    with pytest.raises(PhotoError, match=r"expected photos .*, found none below it"):
+        find_photos(tmp_path)
+    with pytest.raises(PhotoError, match="found nothing"):
+        find_photos(tmp_path / "missing")
+
+
+@pytest.mark.parametrize("text", ["2/2", "1", "a/b", "-1/2", "1/0"])
+def test_shards_that_do_not_exist(text: str) -> None:
+    with pytest.raises(ValueError, match="a shard is"):
+        Shard.parse(text)
+
+
+def test_command(folder: Path, tmp_path: Path) -> None:
+    arguments = ["analyse", str(folder), "--checkpoint", "shapes-lambda-0", "--out", str(tmp_path), "--part-size", "6"]
+    waiting = CliRunner().invoke(app, [*arguments, "--shard", "1/2"])
+    assert waiting.exit_code == 0, waiting.output
+    done = CliRunner().invoke(app, [*arguments, "--shard", "0/2"])
+    assert done.exit_code == 1, done.output  # one photo is damaged
+    assert len(pd.read_parquet(tmp_path / "photos")) == 11
+
+
+@pytest.mark.slow
+def test_torchrun_shares_the_photos(folder: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "asm_interp"]
+    options = ["analyse", str(folder / "below"), "--checkpoint", "shapes-lambda-0", "--part-size", "2"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [*command, *options, "--out", str(tmp_path / "two")],
+        capture_output=True,
+        check=False,
+        env=environment,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert CliRunner().invoke(app, [*options, "--out", str(tmp_path / "one")]).exit_code == 0
+    two, one = pd.read_parquet(tmp_path / "two" / "photos"), pd.read_parquet(tmp_path / "one" / "photos")
+    pd.testing.assert_frame_equal(two, one, rtol=1e-4, atol=1e-5)  # another number of threads, another rounding

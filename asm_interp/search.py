@@ -45,8 +45,9 @@ def search_crops(
 
     Coarse: the 895 anchors, or candidates of the wanted aspect ratio, or circles. Fine: around the ten best of
     them, centre, size and (where it is free) aspect ratio vary, twice, the second time by half as much, to no
-    smaller an area than the smallest candidate has. Of all crops seen, the best are returned that overlap one another by at most an IoU of 0.8. All corners are whole
-    pixels, so that the score belongs to the crop that can be cut out.
+    smaller an area than the smallest candidate has. Of all crops seen, the best are returned that overlap one
+    another by at most an IoU of 0.8. All corners are whole pixels, so that the score belongs to the crop that can
+    be cut out.
 
     The result is deterministic. Scores that differ by less than 1e-9 of the map's range (or 1e-12 of its
     largest value, on a nearly constant map) are ties; the larger crop goes first, then the upper, then the left

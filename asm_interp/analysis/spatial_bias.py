@@ -1,0 +1,103 @@
+"""Spatial bias of scores, people's or a model's, in one table: corners, position and what padding adds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import islice
+
+import pandas as pd
+
+from asm_interp.analysis.corner_coverage import MARGIN, corner_estimates
+from asm_interp.analysis.equivariance import equivariance_estimates
+from asm_interp.analysis.estimates import Estimate, table
+from asm_interp.analysis.padding_control import padding_estimates
+from asm_interp.analysis.position_only import position_estimates
+from asm_interp.analysis.scored_crops import ScoredCrops
+from asm_interp.analysis.statistics import Resampling
+from asm_interp.data.crops import CropDataset
+from asm_interp.data.planted import CORNER_TOLERANCE
+from asm_interp.evaluation.baselines import Scorer
+from asm_interp.model.asmnet import ASMNet
+
+
+def bias_report(
+    dataset: CropDataset,
+    scorer: Scorer | None = None,
+    how: Resampling | None = None,
+    *,
+    tolerance: float = CORNER_TOLERANCE,
+    share: float = 0.25,
+    margin: float = MARGIN,
+    advance: Callable[[str], None] | None = None,
+) -> pd.DataFrame:
+    """Table of spatial bias of annotated scores, or of a scorer's.
+
+    Parameters
+    ----------
+    dataset : CropDataset
+    scorer : Scorer, optional
+        Its scores replace the annotated ones; these, where there are any, are then what amplification and bits beyond
+        geometry compare with.
+    how : Resampling, optional
+    tolerance : float
+        How near a corner of the photo counts as covered, in units of its sides.
+    share : float
+        Of a photo's crops that count as its best, and as its worst.
+    margin : float
+        Correlation that would matter, for the equivalence tests.
+    advance : callable, optional
+        Called with each photo's id when its crops are scored.
+
+    Returns
+    -------
+    DataFrame
+        Columns of `asm_interp.analysis.estimates.Estimate`; `p_adj` is Holm's over the table. Of the rows on
+        corners at fixed size only "width and height held fixed" holds its level beside a strong effect of area, by
+        simulation (`benchmarks/bias_calibration.py`); the others describe.
+
+    Raises
+    ------
+    ValueError
+        If no photo has two different scores.
+    """
+    crops = ScoredCrops.read(dataset, scorer, advance)
+    return table(crop_estimates(crops, how, tolerance=tolerance, share=share, margin=margin))
+
+
+def crop_estimates(
+    crops: ScoredCrops,
+    how: Resampling | None = None,
+    *,
+    tolerance: float = CORNER_TOLERANCE,
+    share: float = 0.25,
+    margin: float = MARGIN,
+) -> list[Estimate]:
+    """Rows of `bias_report`, of crops that are read already."""
+    how = how or Resampling()
+    return [*corner_estimates(crops, how, tolerance, share, margin), *position_estimates(crops, how)]
+
+
+def network_estimates(
+    model: ASMNet, dataset: CropDataset, how: Resampling | None = None, *, n_photos: int = 20
+) -> list[Estimate]:
+    """Rows that need a network and photos: mirroring, moving, and the padding control.
+
+    Parameters
+    ----------
+    model : ASMNet
+    dataset : CropDataset
+    how : Resampling, optional
+    n_photos : int
+        At most; the first that are there. Each takes thirteen passes through the network.
+
+    Returns
+    -------
+    list of Estimate
+        Empty if no photo is there.
+    """
+    how = how or Resampling()
+    samples = list(islice((s for s in dataset.samples if s.has_photo and len(s.boxes) > 1), n_photos))
+    if not samples:
+        return []
+    photos = {sample.id: sample.photo for sample in samples}
+    return [*equivariance_estimates(model.score_map, samples, how), *padding_estimates(model, photos, how)]

@@ -14,7 +14,7 @@ from asm_interp.cli.console import Device, Out, check_device, named_errors, prog
 if TYPE_CHECKING:
     from asm_interp.data.crops import CropDataset
 
-_USAGE = "asm-interp evaluate largest-crop photos-lambda-0.1 --data gaicd FOLDER"
+_USAGE = "asm-interp evaluate largest-crop photos --data gaicd FOLDER"
 
 
 def evaluate(

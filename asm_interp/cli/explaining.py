@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from asm_interp.model.asmnet import ASMNet
     from asm_interp.report import Outcome, Source, Wish
 
-DEMO_CHECKPOINTS = ["photos-lambda-0", "photos-lambda-0.1"]
+LAMBDA_PAIR = ["photos-lambda-0", "photos-lambda-0.1"]
 
 Aspect = Annotated[str | None, typer.Option(help="Width over height, as 16:9 or 1.78; free if left out.")]
 Shape = Annotated[str, typer.Option(help="rectangle or circle.")]
@@ -69,13 +69,14 @@ def crop(
 
 
 def demo(out: Out = Path("demo"), device: Device = "cpu") -> None:
-    """Explain photographs that come with installed packages, λ = 0 beside λ = 0.1."""
+    """Explain photographs that come with installed packages: the default model, and λ = 0 beside λ = 0.1."""
     with named_errors():
         from asm_interp.data.photo import sample_photos
+        from asm_interp.model.checkpoint import DEFAULT_CHECKPOINT
         from asm_interp.report import Wish, sources_from_arrays
 
         sources = sources_from_arrays(sample_photos(), "from scikit-image or scikit-learn")
-        _explain(sources, _load(DEMO_CHECKPOINTS, device), Wish(), out)
+        _explain(sources, _load([DEFAULT_CHECKPOINT, *LAMBDA_PAIR], device), Wish(), out)
 
 
 def _wish(aspect: str | None, shape: str, top: int) -> Wish:

@@ -20,7 +20,7 @@ from asm_interp.model.asmnet import ASMNet
 if TYPE_CHECKING:
     import pandas as pd
 
-DEFAULT_CHECKPOINT = "photos-lambda-0.1"
+DEFAULT_CHECKPOINT = "photos"
 """Name that commands and notebooks use when none is given."""
 
 ENVIRONMENT_VARIABLE = "ASM_INTERP_CHECKPOINTS"

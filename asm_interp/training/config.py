@@ -62,6 +62,8 @@ class TrainConfig(BaseModel):
         Steps between states kept within an epoch; the end of an epoch always keeps one.
     half : bool
         Store the checkpoint in float16.
+    note : str
+        What readers of the checkpoint's card should know: what it can claim, and what it cannot.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -105,6 +107,7 @@ class TrainConfig(BaseModel):
     memory: float = Field(2.0, ge=0)
     save_every: int | None = Field(None, ge=1)
     half: bool = True
+    note: str = ""
 
     @field_validator("pattern")
     @classmethod

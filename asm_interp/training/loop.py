@@ -418,7 +418,7 @@ class _Run:
             "photos": len(self.photos[0]),
             "metrics": (measured if n_photos else {}) | {"delta": config.delta, "n_photos": n_photos},
             "licence": "MIT",
-        }
+        } | ({"note": config.note} if config.note else {})
         if config.is_planted:
             card["world"] = {
                 "rule": config.rule,

@@ -69,7 +69,7 @@ def test_two_processes_are_like_one(tmp_path: Path, alone: Path, launcher: str) 
     (tmp_path / "run.toml").write_text(TrainConfig(name="run", **options).to_toml())
     scripts = Path(sys.executable).parent
     command = {
-        "torchrun": [scripts / "torchrun", "--nproc-per-node=2", "--master-port=0", "-m", "asm_interp"],
+        "torchrun": [scripts / "torchrun", "--standalone", "--nproc-per-node=2", "-m", "asm_interp"],
         "fabric": [scripts / "fabric", "run", "--accelerator=cpu", "--devices=2", scripts / "asm-interp"],
         "devices": [sys.executable, "-m", "asm_interp"],
     }[launcher]

@@ -28,6 +28,7 @@ FLOORS = {
     "plots": 4,
     "report": 5,
     "sweep": 5,
+    "audit": 5,
     "widgets": 5,
     "cli": 6,
     "__main__": 6,
@@ -45,6 +46,7 @@ FORBIDDEN = {
     "analysis": PICTURES,
     "plots": {"ipywidgets", "asm_interp.model"},
     "sweep": PICTURES,
+    "audit": PICTURES,
     "widgets": {"matplotlib", "seaborn"},  # a view is painted; figures come from plots
 }
 

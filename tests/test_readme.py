@@ -12,6 +12,7 @@ from asm_interp.model.checkpoint import read_card
 
 REPO = Path(__file__).parents[1]
 README = (REPO / "README.md").read_text("utf-8")
+CHECKPOINTS = (REPO / "checkpoints" / "README.md").read_text("utf-8")
 SHIPPED = sorted((REPO / "checkpoints").glob("*.safetensors"))
 
 
@@ -19,12 +20,17 @@ SHIPPED = sorted((REPO / "checkpoints").glob("*.safetensors"))
 def test_checkpoint_row_is_that_of_its_card(path: Path) -> None:
     card = read_card(path)
     metrics = card["metrics"]
-    row = re.search(rf"^\| `{re.escape(path.stem)}` \|.*$", README, re.MULTILINE)
+    row = re.search(rf"^\| `{re.escape(path.stem)}` \|.*$", CHECKPOINTS, re.MULTILINE)
     assert row, f"{path.stem} has no row"
     found = f"{metrics['test_ranking_accuracy']:.3f} [{metrics['ci_low']:.3f}, {metrics['ci_high']:.3f}]"
     assert found in row[0]
     assert f"n = {metrics['n_photos']}" in row[0]
     assert f"| {card['lambda']:g} |" in row[0]
+    assert f"| {card['pattern']} |" in row[0]
+
+
+def test_checkpoints_are_small_enough_to_ship() -> None:
+    assert sum(path.stat().st_size for path in SHIPPED) < 40e6
 
 
 def test_python_example_runs() -> None:

@@ -11,6 +11,7 @@ import typer
 
 from asm_interp import __version__
 from asm_interp.cli.analysing import analyse
+from asm_interp.cli.auditing import audit
 from asm_interp.cli.bias import bias
 from asm_interp.cli.checkpoints import checkpoints
 from asm_interp.cli.data import data
@@ -25,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (explain, crop, analyse, demo, checkpoints, evaluate, bias, train, sweep):
+for command in (explain, crop, analyse, demo, checkpoints, evaluate, bias, audit, train, sweep):
     app.command()(command)
 app.add_typer(data, name="data")
 

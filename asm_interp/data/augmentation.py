@@ -131,8 +131,8 @@ class MovedSubjects:
 
 
 def augmented(scenes: Scenes, seed: int, draw: int) -> Scenes:
-    """Scenes of a draw: a third with their subjects moved, then two in five replaced by a window."""
-    return Windows(MovedSubjects(scenes, seed, draw, share=1 / 3), seed, draw, share=0.4)
+    """Scenes of a draw: one in five with its subjects moved, then two in five replaced by a window."""
+    return Windows(MovedSubjects(scenes, seed, draw, share=0.2), seed, draw, share=0.4)
 
 
 def _moved(scene: Scene, host: Scene, rng: np.random.Generator) -> Scene:

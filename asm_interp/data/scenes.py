@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +19,8 @@ from asm_interp.data.photo import PhotoError, read_photo
 from asm_interp.geometry.boxes import FloatArray, Size
 
 _SUBJECT_COUNTS = (0.1, 0.6, 0.2, 0.1)  # chances of 0, 1, 2 and 3 subjects
-_MAX_DISTRACTORS = 4
+MAX_DISTRACTORS = 4
+"""Most distractors of a scene of shapes; each has at least one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,11 +81,14 @@ class ShapeScenes:
         Height and width in pixels.
     seed : int
         Scene i of a seed is always the same.
+    without : tuple of int
+        Numbers of distractors, from 0, that are not painted; the rest of each scene stays as it is.
     """
 
     n: int
     size: Size = (96, 128)
     seed: int = 0
+    without: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.n < 1 or min(self.size) < 16:
@@ -100,9 +104,10 @@ class ShapeScenes:
         rng = np.random.default_rng([self.seed, index, 0])
         canvas = self._background(rng)
         subjects = np.zeros(self.size, dtype=np.uint8)
-        for _ in range(rng.integers(1, _MAX_DISTRACTORS + 1)):
+        for number in range(rng.integers(1, MAX_DISTRACTORS + 1)):
             colour = _hsv(rng.uniform(0.3, 0.8), rng.uniform(0.6, 1), rng.uniform(0.5, 1))
-            self._draw(canvas, colour, rng.uniform(0.06, 0.16), rng)
+            # One that is left out is drawn too, elsewhere, so that all that follows has the same random numbers.
+            self._draw(canvas.copy() if number in self.without else canvas, colour, rng.uniform(0.06, 0.16), rng)
         for label in range(1, 1 + int(rng.choice(len(_SUBJECT_COUNTS), p=_SUBJECT_COUNTS))):
             colour = _hsv(rng.uniform(0, 0.14), rng.uniform(0.8, 1), rng.uniform(0.8, 1))
             inside = self._draw(canvas, colour, rng.uniform(0.12, 0.26), rng)
@@ -144,6 +149,33 @@ class ShapeScenes:
         shading = 1 + 0.15 * (y - cy) / radius
         canvas += cover[..., None] * (colour * shading[..., None] - canvas)
         return np.asarray(cover >= 0.5)
+
+
+@dataclass(frozen=True)
+class KeptScenes:
+    """Scenes in memory, for several worlds of the same photos.
+
+    Parameters
+    ----------
+    scenes : sequence of Scene
+    """
+
+    scenes: Sequence[Scene]
+
+    def __len__(self) -> int:
+        return len(self.scenes)
+
+    def __getitem__(self, index: int) -> Scene:
+        return self.scenes[index]
+
+    def photo_size(self, index: int) -> Size:
+        """Height and width of a scene's photo."""
+        height, width = self.scenes[index].subjects.shape
+        return height, width
+
+    def has_subject(self, index: int) -> bool:
+        """Whether a scene has a subject."""
+        return bool(self.scenes[index].subjects.any())
 
 
 @contextmanager

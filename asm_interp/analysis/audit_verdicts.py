@@ -1,0 +1,285 @@
+"""Grades of an audit as a table, the bars they are held to, and a plain verdict for each claim."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Grade:
+    """One row of the audit: how an explanation did against a truth.
+
+    Attributes
+    ----------
+    data, part, explanation, truth : str
+        Photos; part of the audit; what was graded; by what.
+    estimate, ci_low, ci_high : float
+        NaN for an interval that was not computed.
+    rule : str
+        Of the world.
+    lam, beta : float
+        λ of the models and corner preference of their world; NaN where the grade is of none, or of several.
+    n_seeds, n_photos : int
+        Models or, for annotations, simulated worlds; and photos of each.
+    """
+
+    data: str
+    part: str
+    explanation: str
+    truth: str
+    estimate: float
+    ci_low: float
+    ci_high: float
+    rule: str = ""
+    lam: float = float("nan")
+    beta: float = float("nan")
+    n_seeds: int = 0
+    n_photos: int = 0
+
+
+BARS: dict[tuple[str, str, str], float] = {
+    ("theta_std", "auc", ""): 0.98,
+    ("placement preference", "right rule named", ""): 1.0,
+    ("placement preference", "share of the ceiling", "centre"): 0.85,
+    ("placement preference", "share of the ceiling", "thirds"): 0.85,
+    ("placement preference", "share of the ceiling", "left"): 0.75,
+    ("placement preference", "share of the ceiling", "right"): 0.75,
+    ("placement preference", "share of the ceiling", "headroom"): 0.75,
+    ("annotations", "corners, area and aspect held: R²", ""): 0.95,
+    ("annotations", "corners, area, aspect and content held: R²", ""): 0.95,
+    ("annotations", "corners, area, aspect and content held: alarms at β = 0", ""): -0.07,
+    ("annotations", "corners, area and aspect held: alarms at β = 0, in favour of corners", ""): -0.07,
+}
+"""What grades on shapes at λ = 0.1 and without corner preference are held to, by explanation, truth and rule (any
+rule if empty): the estimate reaches the bar, or stays below where the bar is negative."""
+
+BAR_LAMBDA = 0.1
+
+
+def bar(grade: Grade) -> float:
+    """Bar that a grade is held to, NaN if there is none."""
+    held = grade.data == "shapes" and (math.isnan(grade.lam) or grade.lam == BAR_LAMBDA)
+    if not held or grade.beta > 0:
+        return float("nan")
+    rules = BARS.get((grade.explanation, grade.truth, grade.rule), float("nan"))
+    return BARS.get((grade.explanation, grade.truth, ""), rules)
+
+
+def passes(grade: Grade) -> bool | None:
+    """Whether a grade reaches its bar; None if it is held to none."""
+    level = bar(grade)
+    if math.isnan(level):
+        return None
+    return bool(grade.estimate >= level if level >= 0 else grade.estimate <= -level)
+
+
+def grade_table(grades: Iterable[Grade]) -> pd.DataFrame:
+    """One row per grade: the fields of `Grade` (λ is ``lambda``), bar as ≥ or ≤ a number, and passed."""
+    rows = []
+    for grade in grades:
+        level = bar(grade)
+        sign = "" if math.isnan(level) else f"{'≥' if level >= 0 else '≤'} {abs(level):g}"
+        rows.append(vars(grade) | {"bar": sign, "passed": passes(grade)})
+    columns = [each.name for each in fields(Grade)] + ["bar", "passed"]
+    return pd.DataFrame(rows, columns=columns).rename(columns={"lam": "lambda"})
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement that grades decide.
+
+    Attributes
+    ----------
+    text : str
+        May name the {rule}.
+    part, explanation, truth : str
+        Of the grades that decide it; `truth` is how theirs begins.
+    unit : str
+        Of the estimate, in the verdict.
+    threshold : float
+        The claim holds where the whole interval is above it, or below it if `below`.
+    below : bool
+    dosed : bool
+        It is about worlds with a corner preference.
+    """
+
+    text: str
+    part: str
+    explanation: str
+    truth: str
+    unit: str
+    threshold: float
+    below: bool = False
+    dosed: bool = False
+
+
+MARKS = 0.75
+"""AUC from which on a map is said to mark something: half way from chance to perfect."""
+
+CLAIMS = (
+    Claim("θavg marks content", "localisation", "theta_avg", "auc", "AUC", MARKS),
+    Claim("θstd marks the subject, which composition is about", "localisation", "theta_std", "auc", "AUC", MARKS),
+    Claim(
+        "θstd marks the subject better than under a random head",
+        "localisation",
+        "theta_std",
+        "auc over random_head",
+        "AUC difference",
+        0.0,
+    ),
+    Claim("the gradient marks the subject", "localisation", "gradient", "auc", "AUC", MARKS),
+    Claim("saliency marks the subject", "localisation", "saliency", "auc", "AUC", MARKS),
+    Claim("λ makes θstd mark the subject better", "lambda", "theta_std", "auc, change", "AUC difference", 0.0),
+    Claim(
+        "λ takes θstd out of the corners",
+        "lambda",
+        "theta_std",
+        "corner concentration, change",
+        "change of log₂ density",
+        0.0,
+        below=True,
+        dosed=True,
+    ),
+    Claim(
+        "λ removes the corner preference of the scores",
+        "lambda",
+        "scores",
+        "corners, area and aspect held, change",
+        "change of ρ",
+        0.0,
+        below=True,
+        dosed=True,
+    ),
+    Claim(
+        "the model has learned the rule ({rule})", "rule", "placement preference", "share of", "of the ceiling", MARKS
+    ),
+    Claim(
+        "the corner statistic follows the planted preference",
+        "dose",
+        "annotations",
+        "corners, area and aspect held: slope",
+        "slope",
+        0.0,
+    ),
+    Claim(
+        "the corner statistic is silent where corners are not preferred",
+        "dose",
+        "annotations",
+        "corners, area and aspect held: alarms at β = 0",
+        "share of alarms",
+        0.1,
+        below=True,
+    ),
+    Claim(
+        "with content held fixed it is silent there",
+        "dose",
+        "annotations",
+        "corners, area, aspect and content held: alarms at β = 0",
+        "share of alarms",
+        0.1,
+        below=True,
+    ),
+    Claim(
+        "distractors outside a crop do not matter",
+        "distractors",
+        "scores",
+        "distractor outside",
+        "SD",
+        0.05,
+        below=True,
+    ),
+    Claim(
+        "distractors inside a crop do not matter", "distractors", "scores", "distractor inside", "SD", 0.1, below=True
+    ),
+)
+"""What the paper says of its maps and of λ, and what this audit takes for granted."""
+
+
+def number(value: float) -> str:
+    """Two digits, without a leading zero.
+
+    Examples
+    --------
+    >>> number(0.034), number(-0.5), number(1.25)
+    ('.03', '-.50', '1.25')
+    """
+    return f"{value:.2f}".replace("0.", ".", 1) if abs(value) < 0.995 else f"{value:.2f}"
+
+
+def judge(claim: Claim, low: float, high: float) -> str:
+    """Supported, not supported, or undecided where the interval holds the threshold.
+
+    Examples
+    --------
+    >>> [judge(CLAIMS[0], *interval) for interval in ((0.8, 0.9), (0.01, 0.06), (0.6, 0.8))]
+    ['supported', 'not supported', 'undecided']
+    """
+    if math.isnan(low) or math.isnan(high):
+        return "not measured"
+    above, under = low > claim.threshold, high < claim.threshold
+    if claim.below:
+        above, under = under, above
+    return "supported" if above else "not supported" if under else "undecided"
+
+
+def verdicts(grades: Sequence[Grade], claims: Iterable[Claim] = CLAIMS) -> pd.DataFrame:
+    """Verdict on each claim, for each kind of data.
+
+    Parameters
+    ----------
+    grades : sequence of Grade
+    claims : iterable of Claim
+        Each is decided, rule by rule, by the grade at the λ nearest to 0.1 and the least β (the largest, if it is about
+        worlds with a corner preference).
+
+    Returns
+    -------
+    DataFrame
+        data, claim, verdict, estimate, ci_low, ci_high and text, as in "θavg marks content: not supported on
+        shapes, AUC .03 [.01, .06]".
+    """
+    rows: list[dict[str, object]] = []
+    for data in dict.fromkeys(grade.data for grade in grades):
+        for claim in claims:
+            deciding: list[Grade | None] = [*_deciding([grade for grade in grades if grade.data == data], claim)]
+            rows.extend(_verdict(data, claim, grade) for grade in deciding or [None])
+    return pd.DataFrame(rows)
+
+
+def _verdict(data: str, claim: Claim, grade: Grade | None) -> dict[str, object]:
+    """One row of `verdicts`; without a grade, of a claim that was not measured."""
+    if grade is None:
+        grade = Grade(data, claim.part, claim.explanation, claim.truth, math.nan, math.nan, math.nan, rule="any rule")
+    said, verdict = claim.text.format(rule=grade.rule), judge(claim, grade.ci_low, grade.ci_high)
+    found = f", {claim.unit} {number(grade.estimate)} [{number(grade.ci_low)}, {number(grade.ci_high)}]"
+    return {
+        "data": data,
+        "claim": said,
+        "verdict": verdict,
+        "estimate": grade.estimate,
+        "ci_low": grade.ci_low,
+        "ci_high": grade.ci_high,
+        "text": f"{said}: {verdict} on {data}{'' if verdict == 'not measured' else found}",
+    }
+
+
+def _deciding(grades: Sequence[Grade], claim: Claim) -> Iterator[Grade]:
+    """Grades that decide a claim: one for each rule."""
+    own = [
+        grade
+        for grade in grades
+        if (grade.part, grade.explanation) == (claim.part, claim.explanation)
+        and (grade.truth.startswith(claim.truth) if claim.part in ("lambda", "rule", "distractors") else
+             grade.truth == claim.truth)
+        and (not claim.dosed or grade.beta > 0)
+    ]  # fmt: skip
+    for rule in dict.fromkeys(grade.rule for grade in own):
+        of_rule = [grade for grade in own if grade.rule == rule]
+        beta = max if claim.dosed else min
+        chosen = beta(of_rule, key=lambda grade: 0 if math.isnan(grade.beta) else grade.beta).beta
+        of_beta = [grade for grade in of_rule if grade.beta == chosen or math.isnan(chosen)]
+        yield min(of_beta, key=lambda grade: 0 if math.isnan(grade.lam) else abs(grade.lam - BAR_LAMBDA))

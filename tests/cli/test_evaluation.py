@@ -110,7 +110,7 @@ def test_a_checkpoint_s_card_is_reproduced_on_its_own_world(tmp_path: Path) -> N
     config = REPO / "checkpoints/shapes.toml"
     told = call("shapes-lambda-0.1", "--data", "planted", "--config", config, "--delta", 0.1, "--out", tmp_path)
     assert told.exit_code == 0, told.output
-    card = read_card(config.with_suffix(".safetensors"))["metrics"]
+    card = read_card(REPO / "checkpoints/shapes-lambda-0.1.safetensors")["metrics"]
     row = metrics(tmp_path).loc[("shapes-lambda-0.1", "ranking_accuracy")]
     assert row["value"] == pytest.approx(card["test_ranking_accuracy"], abs=0.002)
     assert row["n"] == card["n_photos"]

@@ -275,8 +275,8 @@ def explain_photos(
                     model.pattern,
                     scales,
                     title=f"{source.name} · {checkpoint} (λ = {model.card.get('lambda', '?')}, {model.pattern.name})",
-                    footnote=f"Scales are shared by all maps of this run ({len(readable)} photos, {len(models)} "
-                    "checkpoints); each ends at the outermost 0.5 % quantile of any map. Channel means over the photo "
+                    footnote=f"Scales are shared by all maps of this run (photos: {len(readable)}, "
+                    f"checkpoints: {len(models)}); each ends at the outermost 0.5 % quantile of any map. Channel means over the photo "
                     "are taken off.",
                 )
                 path = folder / f"{source.name}.png"

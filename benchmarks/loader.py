@@ -26,7 +26,7 @@ from lightning.fabric import Fabric
 from PIL import Image
 
 from asm_interp.data.photo import photo_paths, read_photo, resize_photo, sample_photos
-from asm_interp.data.planted import random_boxes
+from asm_interp.data.sampling import random_boxes
 from asm_interp.model.pooling import composition_pool
 from asm_interp.training.config import TrainConfig
 from asm_interp.training.loop import _Run
@@ -90,7 +90,7 @@ def measure(root: Path, input_size: int, memory: float) -> dict[str, list[float]
 
     def plain() -> None:
         run.optimiser.zero_grad()
-        values = run.model(fixed.images)
+        values = run.model(fixed.images).contiguous()
         ranking = ranking_loss(composition_pool(values, fixed.boxes, run.bare.pattern), fixed.scores, config.delta)
         total_loss(ranking, saliency_loss(values, fixed.saliency), config.lam).backward()
         run.optimiser.step()

@@ -276,8 +276,8 @@ def explain_photos(
                     scales,
                     title=f"{source.name} · {checkpoint} (λ = {model.card.get('lambda', '?')}, {model.pattern.name})",
                     footnote=f"Scales are shared by all maps of this run (photos: {len(readable)}, "
-                    f"checkpoints: {len(models)}); each ends at the outermost 0.5 % quantile of any map. Channel means over the photo "
-                    "are taken off.",
+                    f"checkpoints: {len(models)}); each ends at the outermost 0.5 % quantile of any map. Channel "
+                    "means over the photo are taken off.",
                 )
                 path = folder / f"{source.name}.png"
                 save_figure(figure, path)

@@ -107,7 +107,7 @@ def test_planted_shapes_need_no_files(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_checkpoint_s_card_is_reproduced_on_its_own_world(tmp_path: Path) -> None:
-    config = REPO / "checkpoints/shapes.toml"
+    config = REPO / "checkpoints/shapes-lambda-0.1.toml"
     told = call("shapes-lambda-0.1", "--data", "planted", "--config", config, "--delta", 0.1, "--out", tmp_path)
     assert told.exit_code == 0, told.output
     card = read_card(REPO / "checkpoints/shapes-lambda-0.1.safetensors")["metrics"]

@@ -123,7 +123,7 @@ class MovedSubjects:
     def _host(self, index: int) -> int:
         """Scene whose photo takes the subjects of scene `index`; itself where they stay."""
         rng = self._rng(index, 3)
-        moves = rng.random() < self.share and bool(self.empty) and self.scenes.has_subject(index)
+        moves = rng.random() < self.share and bool(self.empty) and index not in self.empty
         return int(rng.choice(self.empty)) if moves else index
 
     def _rng(self, index: int, purpose: int) -> np.random.Generator:

@@ -21,11 +21,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from asm_interp.data.augmentation import augmented
 from asm_interp.data.crops import SPLITS, CropSample
 from asm_interp.data.sampling import SAMPLERS
 from asm_interp.data.scenes import Scenes, ShapeScenes, SubjectPhotos
@@ -238,6 +239,10 @@ class PlantedWorld:
     def is_symmetric(self) -> bool:
         """Whether mirroring photo and boxes left to right leaves the scores as they are, noise apart."""
         return is_symmetric(self.rule)
+
+    def redrawn(self, draw: int) -> PlantedWorld:
+        """The same world with the crops, the noise and the augmented scenes of a draw, over the same scenes."""
+        return replace(self, scenes=augmented(self.scenes, self.seed, draw), draw=draw)
 
     def __len__(self) -> int:
         return len(self.scenes)

@@ -244,9 +244,15 @@ class SubjectPhotos:
             return image.height, image.width
 
     def has_subject(self, index: int) -> bool:
-        """Whether a photo has a subject, from its mask alone."""
-        with _mask(Path(self.folder) / self.rows[index]["mask"]) as image:
-            return bool((np.asarray(image.convert("L")) >= 128).any())
+        """Whether a photo has a subject, from its mask alone, which is read once for this."""
+        if index not in self._with_subject:
+            with _mask(Path(self.folder) / self.rows[index]["mask"]) as image:
+                self._with_subject[index] = bool((np.asarray(image.convert("L")) >= 128).any())
+        return self._with_subject[index]
+
+    @cached_property
+    def _with_subject(self) -> dict[int, bool]:
+        return {}
 
     def __getitem__(self, index: int) -> Scene:
         row = self.rows[index]

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from asm_interp.data.augmentation import augmented
 from asm_interp.data.planted import WORLD_RULES, PlantedWorld, Weights, is_symmetric, shapes_world, subjects_world
 from asm_interp.data.registry import read_dataset
 from asm_interp.geometry import patterns
@@ -146,25 +144,16 @@ class TrainConfig(BaseModel):
         """Whether scores follow `rule` and `weights`, and not people."""
         return self.data in ("shapes", "subjects")
 
-    def photos(self, split: str, draw: int = 0) -> ScoredPhotos:
-        """Make the data of a split, "train", "val" or "test"; empty if a published data set has no such split.
-
-        A draw above 0 of a planted world is an augmented one.
-        """
+    def photos(self, split: str) -> ScoredPhotos:
+        """Make the data of a split, "train", "val" or "test"; empty if a published data set has no such split."""
         if self.is_planted:
-            return self.world(split, draw)
+            return self.world(split)
         assert self.root is not None  # validated above
         dataset = read_dataset(self.data, self.root)
         return PublishedPhotos(dataset.where(lambda sample: sample.split == split), self.input_size)
 
-    def world(self, split: str, draw: int = 0) -> PlantedWorld:
-        """Make a split of a planted world, "train", "val" or "test"; augmented if `draw` is above 0."""
-        world = self._world(split)
-        if draw == 0:
-            return world
-        return replace(world, scenes=augmented(world.scenes, world.seed, draw), draw=draw)
-
-    def _world(self, split: str) -> PlantedWorld:
+    def world(self, split: str) -> PlantedWorld:
+        """Make a split of a planted world, "train", "val" or "test"."""
         options: dict[str, Any] = {
             "rule": self.rule,
             "weights": Weights(**self.weights),

@@ -20,7 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor
 from torch.utils.data import ConcatDataset, DataLoader
 
-from asm_interp.data.planted import Weights
+from asm_interp.data.planted import PlantedWorld, Weights
 from asm_interp.evaluation import bootstrap_interval, ranking_accuracy
 from asm_interp.files import write_atomically
 from asm_interp.geometry.boxes import FloatArray
@@ -215,7 +215,10 @@ class _Run:
         if not len(data):
             raise ValueError(f"{config.root}: none of the training photos of {config.data} is there")
         options: dict[str, Any] = {"with_saliency": config.lam > 0, "memory": memory, "once": config.augment}
-        draws = [config.photos("train", 1 + epoch) for epoch in range(config.epochs)] if config.augment else [data]
+        draws: list[ScoredPhotos] = [data]
+        if config.augment:
+            assert isinstance(data, PlantedWorld)  # as the configuration has been checked
+            draws = [data.redrawn(1 + epoch) for epoch in range(config.epochs)]
         self.photos = [NetworkPhotos(draw, config.input_size, **options) for draw in draws]  # one, or one an epoch
         self.val_photos = NetworkPhotos(self._data("val"), config.input_size, memory=memory)
         sizes = [[photos.size(index) for index in range(len(data))] for photos in self.photos]

@@ -296,7 +296,8 @@ def test_photo_of_weight_zero_takes_part_without_a_trace(tmp_path: Path) -> None
 
 def test_augmented_run_sees_other_crops_in_each_epoch_and_resumes(tmp_path: Path) -> None:
     config = tiny(augment=True, crops="mixed", best_area=0.85, lam=0.1)
-    worlds = [config.world("train", draw) for draw in (0, 1, 2)]
+    world = config.world("train")
+    worlds = [world, world.redrawn(1), world.redrawn(2)]
     assert len({world[0].boxes.tobytes() for world in worlds}) == 3
     assert len({tuple(world.photo_size(i) for i in range(len(world))) for world in worlds}) == 3
     whole = weights(train(config, tmp_path / "whole", quiet=True))
@@ -338,7 +339,7 @@ def test_photos_of_several_sizes_and_loader_processes(tmp_path: Path, monkeypatc
         def __getitem__(self, index: int) -> Any:
             return self.worlds[index % 3][index]
 
-    monkeypatch.setattr(TrainConfig, "world", lambda self, split, draw: Mixed())
+    monkeypatch.setattr(TrainConfig, "world", lambda self, split: Mixed())
     paths = [train(tiny(name=f"run-{n}", workers=n, batch_size=2), tmp_path, quiet=True) for n in (0, 1)]
     first, second = (weights(path) for path in paths)
     assert all(torch.equal(first[key], second[key]) for key in first)

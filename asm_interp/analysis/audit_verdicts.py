@@ -246,14 +246,17 @@ def verdicts(grades: Sequence[Grade], claims: Iterable[Claim] = CLAIMS) -> pd.Da
     for data in dict.fromkeys(grade.data for grade in grades):
         for claim in claims:
             deciding: list[Grade | None] = [*_deciding([grade for grade in grades if grade.data == data], claim)]
-            rows.extend(_verdict(data, claim, grade) for grade in deciding or [None])
+            # Where several rules are graded, a claim that does not name its rule says which one it is about.
+            several = len(deciding) > 1 and "{rule}" not in claim.text
+            rows.extend(_verdict(data, claim, grade, several) for grade in deciding or [None])
     return pd.DataFrame(rows)
 
 
-def _verdict(data: str, claim: Claim, grade: Grade | None) -> dict[str, object]:
+def _verdict(data: str, claim: Claim, grade: Grade | None, several: bool) -> dict[str, object]:
     """One row of `verdicts`; without a grade, of a claim that was not measured."""
     if grade is None:
         grade = Grade(data, claim.part, claim.explanation, claim.truth, math.nan, math.nan, math.nan, rule="any rule")
+    where = f"{data} ({grade.rule})" if several else data
     said, verdict = claim.text.format(rule=grade.rule), judge(claim, grade.ci_low, grade.ci_high)
     found = f", {claim.unit} {number(grade.estimate)} [{number(grade.ci_low)}, {number(grade.ci_high)}]"
     return {
@@ -263,7 +266,7 @@ def _verdict(data: str, claim: Claim, grade: Grade | None) -> dict[str, object]:
         "estimate": grade.estimate,
         "ci_low": grade.ci_low,
         "ci_high": grade.ci_high,
-        "text": f"{said}: {verdict} on {data}{'' if verdict == 'not measured' else found}",
+        "text": f"{said}: {verdict} on {where}{'' if verdict == 'not measured' else found}",
     }
 
 

@@ -125,6 +125,12 @@ class ScoreSplit:
         """A + R, [N]."""
         return self.content + self.composition
 
+    @property
+    def share(self) -> float:
+        """Variance of the composition over that of the scores; NaN where the scores are constant."""
+        variance = float(np.var(self.score))
+        return float(np.var(self.composition)) / variance if variance > 0 else float("nan")
+
 
 def split_scores(score_map: ScoreMap, boxes: npt.ArrayLike) -> ScoreSplit:
     """Split crop scores into content and composition.
@@ -183,7 +189,7 @@ def composition_shares(
             "content": content,
             "composition": composition,
             "covariance": 2 * float(np.mean((split.content - split.content.mean()) * split.composition)),
-            "share": composition / variance if variance > 0 else float("nan"),
+            "share": split.share,
             "srcc": float("nan"),
             "srcc_content": float("nan"),
         }

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 
 from asm_interp.analysis.mean_maps import GRID, to_grid
+from asm_interp.analysis.partitions import ScoreSplit
 from asm_interp.analysis.regions import REGIONS, concentration, edge_slope, evenness, gini, region_mean
 from asm_interp.analysis.theta import theta_maps
+from asm_interp.geometry import patterns
 from asm_interp.geometry.boxes import FloatArray, Size, area
 from asm_interp.geometry.candidates import anchor_boxes
 from asm_interp.model.score_map import ScoreMap, crop_scores
 
 MEASURES = (
     "gauge_share",
+    "composition_share",
     "avg_sd",
     "std_mean",
     "std_sd",
@@ -33,6 +37,7 @@ MEASURES = (
 
 =========================  =====================================================================================
 gauge_share                share of the paper's mean squared θstd that is offset between channels
+composition_share          share of the variance of the anchors' scores that is composition, not content
 avg_sd                     standard deviation of θavg over the photo (its mean is zero without offsets)
 std_mean, std_sd           mean and standard deviation of θstd over the photo
 avg_z_REGION               mean of θavg in a region, in standard deviations over the photo
@@ -84,9 +89,13 @@ def photo_measures(score_map: ScoreMap, grid: Size = GRID) -> tuple[dict[str, fl
     scores = crop_scores(score_map, anchors)
     best = int(scores.argmax())
     x1, y1, x2, y2 = (anchors[best] / [width, height, width, height]).tolist()
+    content = ScoreMap(torch.from_numpy(theta.avg[None]), patterns.get("grid:1x1"), score_map.photo_size)
+    alike = crop_scores(content, anchors)  # what the crops would score if every place read θavg
+    split = ScoreSplit(alike, scores - alike)
     offset = float(score_map.pattern.areas @ score_map.values.double().mean((1, 2)).numpy())
     values = (
         theta.gauge_share,
+        split.share if scores.std() > resolution else float("nan"),
         avg_sd,
         std_mean,
         std_sd,

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from itertools import islice
 
+import numpy as np
 import pandas as pd
 
 from asm_interp.analysis.corner_coverage import MARGIN, corner_estimates
 from asm_interp.analysis.equivariance import equivariance_estimates
 from asm_interp.analysis.estimates import Estimate, table
+from asm_interp.analysis.lift_map import LiftMap
+from asm_interp.analysis.mean_maps import to_grid
 from asm_interp.analysis.padding_control import padding_estimates
 from asm_interp.analysis.position_only import position_estimates
 from asm_interp.analysis.scored_crops import ScoredCrops
 from asm_interp.analysis.statistics import Resampling
+from asm_interp.analysis.theta import ThetaMaps, theta_maps
+from asm_interp.analysis.toroidal_null import map_correlation, region_estimates
 from asm_interp.data.crops import CropDataset
 from asm_interp.data.planted import CORNER_TOLERANCE
 from asm_interp.evaluation.baselines import Scorer
@@ -78,9 +84,14 @@ def crop_estimates(
 
 
 def network_estimates(
-    model: ASMNet, dataset: CropDataset, how: Resampling | None = None, *, n_photos: int = 20
+    model: ASMNet,
+    dataset: CropDataset,
+    how: Resampling | None = None,
+    *,
+    n_photos: int = 20,
+    lift: Iterable[LiftMap] = (),
 ) -> list[Estimate]:
-    """Rows that need a network and photos: mirroring, moving, and the padding control.
+    """Rows that need a network and photos: where θ maps have their mass, mirroring, moving, and the padding control.
 
     Parameters
     ----------
@@ -88,7 +99,9 @@ def network_estimates(
     dataset : CropDataset
     how : Resampling, optional
     n_photos : int
-        At most; the first that are there. Each takes thirteen passes through the network.
+        At most; the first that are there. Each takes fourteen passes through the network.
+    lift : iterable of LiftMap
+        Of scores over the same data set; each is compared with the mean θavg of these photos.
 
     Returns
     -------
@@ -100,4 +113,18 @@ def network_estimates(
     if not samples:
         return []
     photos = {sample.id: sample.photo for sample in samples}
-    return [*equivariance_estimates(model.score_map, samples, how), *padding_estimates(model, photos, how)]
+    theta = [theta_maps(model.score_map(photo), center="channel") for photo in photos.values()]
+    return [
+        *region_estimates(theta, how),
+        *(_lift_estimate(one, theta, how) for one in lift),
+        *equivariance_estimates(model.score_map, samples, how),
+        *padding_estimates(model, photos, how),
+    ]
+
+
+def _lift_estimate(lift: LiftMap, theta: Sequence[ThetaMaps], how: Resampling) -> Estimate:
+    """Agreement of the mean θavg, each photo on a scale of its own, with an inclusion-lift map."""
+    grids = [to_grid(one.avg, lift.lift.shape) / one.avg.std() for one in theta if one.avg.std() > 0]
+    mean = np.mean(grids, axis=0) if grids else np.zeros(lift.lift.shape)
+    held = f"lift, {lift.held} held"
+    return replace(map_correlation(lift.lift, mean, how), statistic=f"mean θavg and {held}", n_photos=len(grids))

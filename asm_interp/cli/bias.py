@@ -66,10 +66,10 @@ def bias(
             scorer = None if model is None else ModelScorer(model, str(checkpoint))
             crops = ScoredCrops.read(dataset, scorer, advance)
         estimates = crop_estimates(crops, how, tolerance=tolerance)
-        if model is not None and photos:
-            estimates += network_estimates(model, dataset, how, n_photos=photos)
-        found, sweep = table(estimates), tolerance_sweep(crops, how)
         maps = [lift_map(crops, how, size_held=held) for held in (False, True)]
+        if model is not None and photos:
+            estimates += network_estimates(model, dataset, how, n_photos=photos, lift=maps)
+        found, sweep = table(estimates), tolerance_sweep(crops, how)
         lift = pd.concat([one.to_frame().assign(held=one.held) for one in maps])
         whole = {
             "data": dataset.name,

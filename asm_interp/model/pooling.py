@@ -24,9 +24,17 @@ from torch import Tensor
 from asm_interp.geometry.patterns import CompositionPattern
 
 
-def integral_image(values: Tensor) -> Tensor:
-    """Summed-area table of each channel: [..., h, w] to float64 [..., h + 1, w + 1], zero in row and column 0."""
-    table = F.pad(values.double(), (1, 0, 1, 0))
+def integral_image(values: Tensor, level: Tensor | None = None) -> Tensor:
+    """Summed-area table of each channel: [..., h, w] to float64 [..., h + 1, w + 1], zero in row and column 0.
+
+    A level [..., 1, 1] is taken off first.
+    """
+    height, width = values.shape[-2:]
+    table = values.new_zeros((*values.shape[:-2], height + 1, width + 1), dtype=torch.float64)
+    inside = table[..., 1:, 1:]
+    inside.copy_(values)  # in one go from any type and layout: memory is what this costs
+    if level is not None:
+        inside -= level
     table.cumsum_(-1).cumsum_(-2)
     return table
 
@@ -34,14 +42,16 @@ def integral_image(values: Tensor) -> Tensor:
 class _WeightedLookUp(torch.autograd.Function):
     """Sums of integrals over boxes from a corner to given points: one look-up in the summed-area table a point.
 
-    values [B, L, h, w] float64; channel [C] and weight [C]; y, x [B, N, C] in pixels -> [B, N]: the sum over C of
-    weight times the integral of the channel over rows below y and columns below x. Its own gradient, in two running
-    sums as its value is, takes half the time that automatic differentiation of the table does.
+    values [B, L, h, w] less level [B, L, 1, 1]; channel [C] and weight [C]; y, x [B, N, C] in pixels -> [B, N]
+    float64: the sum over C of weight times the integral of the channel over rows below y and columns below x. Its own
+    gradient, in two running sums as its value is, takes half the time that automatic differentiation of the table does.
     """
 
     @staticmethod
-    def forward(ctx: Any, values: Tensor, channel: Tensor, weight: Tensor, y: Tensor, x: Tensor) -> Tensor:
-        table = integral_image(values)
+    def forward(
+        ctx: Any, values: Tensor, level: Tensor, channel: Tensor, weight: Tensor, y: Tensor, x: Tensor
+    ) -> Tensor:
+        table = integral_image(values, level)
         rows, columns = table.shape[-2:]
         y, x = y.clamp(0, rows - 1), x.clamp(0, columns - 1)
         y0 = y.floor().clamp(max=rows - 2)
@@ -56,11 +66,11 @@ class _WeightedLookUp(torch.autograd.Function):
         top = torch.lerp(corner(0), corner(1), across)
         bottom = torch.lerp(corner(columns), corner(columns + 1), across)
         ctx.save_for_backward(node, down, across, weight)
-        ctx.shape = table.shape
+        ctx.shape, ctx.dtype = table.shape, values.dtype
         return torch.lerp(top, bottom, down) @ weight
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None, None, None]:
         node, down, across, weight = ctx.saved_tensors
         columns = ctx.shape[-1]
         share = gradients[0].unsqueeze(-1) * weight
@@ -79,7 +89,7 @@ class _WeightedLookUp(torch.autograd.Function):
         ):
             flat.scatter_add_(1, mirrored - offset, (share * part).flatten(1))
         table.cumsum_(-1).cumsum_(-2)
-        return table[..., :-1, :-1].flip(-1, -2), None, None, None, None
+        return table[..., :-1, :-1].flip(-1, -2).to(ctx.dtype), None, None, None, None, None
 
 
 def _corner_weights(pattern: CompositionPattern) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -138,11 +148,9 @@ def composition_pool(values: Tensor, boxes: Tensor, pattern: CompositionPattern)
     x1, y1, x2, y2 = boxes.unsqueeze(-1).unbind(-2)  # each [B, N, 1]
     x = torch.lerp(x1, x2, column.double() / columns)  # [B, N, corners]
     y = torch.lerp(y1, y2, row.double() / rows)
-    # Once, for arithmetic between the two precisions is slow; in rows, for networks give their channels last.
-    exact = values.to(torch.float64, memory_format=torch.contiguous_format)
     # A channel's mean adds the same to every crop. Left out of the table, it costs small crops no digits.
-    level = exact.detach().mean((2, 3), keepdim=True)  # [B, L, 1, 1]
-    sums = cast(Tensor, _WeightedLookUp.apply(exact - level, partition, weight, y, x))  # type: ignore[no-untyped-call]
+    level = values.detach().mean((2, 3), keepdim=True, dtype=torch.float64)  # [B, L, 1, 1]
+    sums = cast(Tensor, _WeightedLookUp.apply(values, level, partition, weight, y, x))  # type: ignore[no-untyped-call]
     areas = torch.from_numpy(pattern.areas).to(values.device)
     return sums / ((x2 - x1) * (y2 - y1)).squeeze(-1) + level.flatten(1) @ areas[:, None]
 

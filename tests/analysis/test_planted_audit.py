@@ -201,6 +201,12 @@ def test_verdict_texts() -> None:
     assert "distractors outside a crop do not matter: not supported on shapes, SD .20 [.10, .30]" in texts
     assert "saliency marks the subject: not measured on shapes" in texts
     assert len(texts) == len(CLAIMS) + 1  # two rules
+    beside = Grade("shapes", "localisation", "theta_avg", "auc", 0.9, 0.85, 0.95, "left", 0.1, 0.0, 5, 100)
+    two = verdicts([*grades, beside])["text"].tolist()
+    assert two[:2] == [
+        "θavg marks content: not supported on shapes (thirds), AUC .03 [.01, .06]",
+        "θavg marks content: supported on shapes (left), AUC .90 [.85, .95]",
+    ]
 
 
 def test_numbers() -> None:

@@ -270,8 +270,9 @@ def test_padding_control_and_network_rows() -> None:
     data = dataset(noise(3), pixels=True)
     found = corner_z(model, {sample.id: sample.photo for sample in data.samples})
     assert found.groupby(["weights", "padding"]).size().tolist() == [3] * 6
-    rows = network_estimates(model, data, FEW, n_photos=2)
-    assert len(rows) == 3 + 12
+    lift = lift_map(ScoredCrops.read(data), FEW, grid=(8, 8), min_count=1)
+    rows = network_estimates(model, data, FEW, n_photos=2, lift=[lift])
+    assert len(rows) == 6 + 1 + 3 + 12
     assert {row.n_photos for row in rows} == {2}
     assert padding_estimates(model, {"0": data[0].photo}, FEW)[0].n_photos == 1
     assert all(torch.equal(tensor, state[name]) for name, tensor in model.state_dict().items())

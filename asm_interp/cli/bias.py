@@ -114,7 +114,7 @@ def _show(found: pd.DataFrame, title: str) -> None:
         shown.add_column(column, justify="right", no_wrap=True)
     for row in found.to_dict("records"):
         tested = "" if pd.isna(row["p_adj"]) else f"{row['p_adj']:.3g}"
-        interval = f"{row['ci_low']:.3f} to {row['ci_high']:.3f}"
+        interval = "" if pd.isna(row["ci_low"]) else f"{row['ci_low']:.3f} to {row['ci_high']:.3f}"
         name = escape(f"{row['statistic']} [{row['effect']}]")
         shown.add_row(name, f"{row['estimate']:.3f}", interval, tested, f"{row['n_photos']}")
     console.print(shown)

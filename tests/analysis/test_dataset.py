@@ -17,10 +17,12 @@ from typer.testing import CliRunner
 import asm_interp as asm
 from asm_interp.analysis.dataset import DatasetAnalysis, Shard, analyse_photos, find_photos
 from asm_interp.analysis.mean_maps import to_grid
+from asm_interp.analysis.partitions import composition_shares
 from asm_interp.analysis.photo_measures import MAPS, MEASURES, photo_measures
 from asm_interp.analysis.regions import concentration, region_z
 from asm_interp.cli import app
 from asm_interp.data.photo import PhotoError, read_photo
+from asm_interp.geometry.candidates import anchor_boxes
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +69,14 @@ def test_rows_and_means_are_those_of_each_photo_alone(model: asm.ASMNet, folder:
     summary = pd.read_csv(tmp_path / "summary.csv").set_index("measure")
     assert summary.loc["std_mean", "mean"] == pytest.approx(rows["std_mean"].mean())
     assert summary.loc["std_mean", "n"] == 10
+
+
+def test_composition_share_is_that_of_the_anchors(model: asm.ASMNet, folder: Path) -> None:
+    score_map = model.score_map(read_photo(folder / "0.png"))
+    (expected,) = composition_shares([("0", score_map, anchor_boxes(score_map.photo_size))])["share"]
+    assert photo_measures(score_map)[0]["composition_share"] == pytest.approx(expected)
+    flat = asm.ScoreMap(torch.ones(4, 8, 8), model.pattern, (80, 80))
+    assert np.isnan(photo_measures(flat)[0]["composition_share"])
 
 
 def test_two_shards_are_one_process(model: asm.ASMNet, folder: Path, tmp_path: Path) -> None:

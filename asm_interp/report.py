@@ -240,7 +240,8 @@ def explain_photos(
 
     from asm_interp.plots.explanation import Scales, explanation_figure
     from asm_interp.plots.page import write_page
-    from asm_interp.plots.style import figure_style, save_figure, shared_norm
+    from asm_interp.plots.provenance import save_figure
+    from asm_interp.plots.style import figure_style, shared_norm
 
     def analyses(photo: Photo) -> list[_Analysis]:
         return [_Analysis.of(model.score_map(photo), wish) for model in models.values()]
@@ -279,10 +280,8 @@ def explain_photos(
                     f"checkpoints: {len(models)}); each ends at the outermost 0.5 % quantile of any map. Channel "
                     "means over the photo are taken off.",
                 )
-                path = folder / f"{source.name}.png"
-                save_figure(figure, path)
+                outcome.written += save_figure(figure, folder / source.name, dpi=150)
                 plt.close(figure)
-            outcome.written.append(path)
         entries.append((source.name, tables))
         advance(source.name)
     cards = {name: model.card for name, model in models.items()}

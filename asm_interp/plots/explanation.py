@@ -72,7 +72,7 @@ def explanation_figure(
         cmap=DIVERGING,
         label="θavg − photo mean",
     ).set_title("θavg: mean over places in the crop")
-    std_label = f"θstd without offsets (gauge share {theta.gauge_share:.2f})"
+    std_label = f"θstd without offsets\n(gauge share {theta.gauge_share:.2f})"
     draw_map(theta.std, photo, ax=bottom[1], norm=scales.std, cmap=SEQUENTIAL, label=std_label)
     bottom[1].set_title("θstd: spread over places in the crop")
     draw_pattern_gain(explanation.partitions, pattern, ax=bottom[2], norm=scales.phi)

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from textwrap import fill
 from typing import Any
 
+import matplotlib.pyplot as plt
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
+from matplotlib.colorbar import Colorbar
 from matplotlib.colors import Colormap, Normalize
 from matplotlib.patches import Circle, Patch, Rectangle
+from matplotlib.patheffects import withStroke
 
-from asm_interp.plots.style import ACCENT, DIVERGING
+from asm_interp.plots.style import ACCENT, DIVERGING, INK, SEQUENTIAL, shared_norm
 
 Photo = npt.NDArray[np.uint8]
+Extent = tuple[float, float, float, float]
 
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722])  # ITU-R BT.709
 _SHOWN = 1024  # photos are drawn at most this large; more would only fill the file
+_LABEL = 32  # letters that a colour bar of a small panel has room for
 
 
 def luminance(photo: Photo) -> npt.NDArray[np.float64]:
@@ -26,61 +32,86 @@ def luminance(photo: Photo) -> npt.NDArray[np.float64]:
     return np.asarray(photo @ (_LUMINANCE / 255))
 
 
-def _thinned(photo: Photo) -> Photo:
-    step = max(1, -(-max(photo.shape[:2]) // _SHOWN))
-    return photo[::step, ::step]
-
-
-def _frame(ax: Axes, photo: Photo) -> tuple[float, float, float, float]:
-    """Axes in photo pixels without ticks; the extent for imshow."""
-    height, width = photo.shape[:2]
-    ax.set(xlim=(0, width), ylim=(height, 0), xticks=[], yticks=[], aspect="equal")
-    ax.spines[:].set_visible(False)
-    return 0, width, height, 0
-
-
-def draw_crops(photo: Photo, crops: pd.DataFrame, *, ax: Axes) -> Axes:
-    """Photo with crops in order of rank: the first drawn strong, the rest thin, each with its rank at a corner.
+def draw_photo(photo: Photo, *, ax: Axes | None = None, gray: bool = False) -> Axes:
+    """A photo on axes in photo pixels, without ticks.
 
     Parameters
     ----------
     photo : array of uint8, [H, W, 3]
-    crops : DataFrame
-        As `asm_interp.search_crops` returns it, best first.
-    ax : Axes
+    ax : Axes, optional
+        The current axes if left out, here and in all functions that draw.
+    gray : bool
+        In luminance only, as under a map.
 
     Returns
     -------
     Axes
     """
-    ax.imshow(_thinned(photo), extent=_frame(ax, photo), interpolation="antialiased")
-    unit = max(photo.shape[:2])
+    ax = ax or plt.gca()
+    height, width = photo.shape[:2]
+    step = max(1, -(-max(height, width) // _SHOWN))
+    thinned = photo[::step, ::step]
+    look: dict[str, Any] = {"extent": (0, width, height, 0), "interpolation": "antialiased"}
+    if gray:
+        ax.imshow(luminance(thinned), cmap="gray", vmin=0, vmax=1, **look)
+    else:
+        ax.imshow(thinned, **look)
+    ax.set(xlim=(0, width), ylim=(height, 0), xticks=[], yticks=[], aspect="equal")
+    ax.spines[:].set_visible(False)
+    return ax
+
+
+def draw_crops(
+    photo: Photo, crops: pd.DataFrame, *, ax: Axes | None = None, labels: Sequence[str] | None = None
+) -> Axes:
+    """Photo with crops in order of rank: the first drawn strong, the rest thin, each with its rank on its rim.
+
+    Parameters
+    ----------
+    photo : array of uint8, [H, W, 3]
+    crops : DataFrame
+        As `asm_interp.search_crops` returns it, best first: x1, y1, x2, y2, or cx, cy, r for circles. Rows of both
+        kinds may stand together; a row with a finite r is a circle.
+    ax : Axes, optional
+    labels : sequence of str, optional
+        One a crop, in place of the ranks.
+
+    Returns
+    -------
+    Axes
+    """
+    ax = draw_photo(photo, ax=ax)
+    height, width = photo.shape[:2]
     rows: Sequence[Any] = list(crops.itertuples())
-    for rank, crop in reversed(list(enumerate(rows, start=1))):
+    texts = [str(rank + 1) for rank in range(len(rows))] if labels is None else labels
+    for rank, (crop, text) in reversed(list(enumerate(zip(rows, texts, strict=True)))):
+        best = rank == 0
         look: dict[str, Any] = {
             "fill": False,
-            "edgecolor": ACCENT if rank == 1 else "white",
-            "linewidth": 2.0 if rank == 1 else 0.9,
+            "edgecolor": ACCENT if best else "white",
+            "linewidth": 2.0 if best else 0.9,
         }
+        # Labels stand at different parts of the upper rim, since good crops often share their corners.
+        along = (rank + 0.5) / len(rows)
         outline: Patch
-        if hasattr(crop, "r"):
+        if np.isfinite(getattr(crop, "r", np.nan)):
             outline = Circle((crop.cx, crop.cy), crop.r, **look)
-            corner = (crop.cx, crop.cy - crop.r)
+            x, y = crop.cx - crop.r * np.cos(np.pi * along), crop.cy - crop.r * np.sin(np.pi * along)
         else:
             outline = Rectangle((crop.x1, crop.y1), crop.x2 - crop.x1, crop.y2 - crop.y1, **look)
-            corner = (crop.x1, crop.y1)
+            x, y = crop.x1 + along * (crop.x2 - crop.x1), crop.y1
         ax.add_patch(outline)
-        # Labels step aside from one another, since good crops often share a corner.
         ax.text(
-            min(max(corner[0] + (0.012 + 0.045 * (rank - 1)) * unit, 0), 0.96 * photo.shape[1]),
-            corner[1] + 0.012 * unit,
-            str(rank),
-            va="top",
-            fontsize=7,
+            min(max(x, 0.03 * width), 0.97 * width),
+            max(y, 0.03 * height),
+            text,
+            ha="center",
+            va="center",
+            fontsize=6.5,
             color="white",
             bbox={
-                "boxstyle": "round,pad=0.2",
-                "facecolor": ACCENT if rank == 1 else "#444444",
+                "boxstyle": "round,pad=0.15",
+                "facecolor": ACCENT if best else "#444444",
                 "edgecolor": "none",
             },
         )
@@ -91,56 +122,131 @@ def draw_map(
     values: npt.ArrayLike,
     photo: Photo,
     *,
-    ax: Axes,
-    norm: Normalize,
-    cmap: Colormap,
     label: str,
+    ax: Axes | None = None,
+    norm: Normalize | None = None,
+    cmap: Colormap = SEQUENTIAL,
     box: npt.ArrayLike | None = None,
     opacity: float = 0.6,
+    contour: float | None = None,
+    bar: bool = True,
 ) -> Axes:
     """A map over the photo in luminance, with a colour bar.
 
     Parameters
     ----------
     values : array_like, [h, w]
-        Map of the whole photo, or of `box`.
+        Map of the whole photo, or of `box`. Values that are not finite show the photo.
     photo : array of uint8, [H, W, 3]
-    ax : Axes
-    norm, cmap
-        Scale and colours; share `norm` among maps that are to be compared.
     label : str
         Of the colour bar.
+    ax : Axes, optional
+    norm : Normalize, optional
+        Share it among maps that are to be compared; the map's own scale if left out, centred at 0 for diverging
+        colours.
+    cmap : Colormap
     box : array_like, [4], optional
         x1, y1, x2, y2 in photo pixels that the map covers.
     opacity : float
         Of the map over the photo.
+    contour : float, optional
+        Quantile of the map, in (0, 1), at which a contour is drawn; the bar's label says so.
+    bar : bool
+        Whether the axes get a colour bar of their own; without one, the figure is to state scale and contour.
 
     Returns
     -------
     Axes
     """
-    extent = _frame(ax, photo)
-    ax.imshow(luminance(_thinned(photo)), extent=extent, cmap="gray", vmin=0, vmax=1, interpolation="antialiased")
+    ax = draw_photo(photo, ax=ax, gray=True)
+    array = np.asarray(values, dtype=np.float64)
+    norm = norm or own_norm([array], cmap)
+    height, width = photo.shape[:2]
+    extent: Extent = (0, width, height, 0)
     if box is not None:
-        x1, y1, x2, y2 = np.asarray(box, dtype=np.float64)
+        x1, y1, x2, y2 = np.asarray(box, dtype=np.float64).tolist()
         extent = (x1, x2, y2, y1)
         ax.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor=ACCENT, linewidth=1.5))
-    ax.imshow(np.asarray(values), extent=extent, cmap=cmap, norm=norm, alpha=opacity, interpolation="nearest")
-    height, width = photo.shape[:2]
+    ax.imshow(array, extent=extent, cmap=cmap, norm=norm, alpha=opacity, interpolation="nearest")
+    if contour is not None:
+        label += f"\n{_draw_contour(array, extent, contour, ax)}"
     ax.set(xlim=(0, width), ylim=(height, 0))
-    color_bar(ax, norm, cmap, label)
+    if bar:
+        color_bar(ax, norm, cmap, label, maps=[array])
     return ax
 
 
-def color_bar(ax: Axes, norm: Normalize, cmap: Colormap, label: str) -> None:
-    """Labelled colour bar beside `ax`, opaque whatever the map's opacity."""
-    bar = ax.figure.colorbar(ScalarMappable(norm, cmap), ax=ax, shrink=0.85, pad=0.02, aspect=18, extend="both")
-    bar.set_label(label)
+def _draw_contour(values: npt.NDArray[np.float64], extent: Extent, quantile: float, ax: Axes) -> str:
+    """Contour at a quantile of the map, and the words for it."""
+    if not 0 < quantile < 1:
+        raise ValueError(f"a contour is drawn at a quantile in (0, 1), got {quantile}")
+    finite = values[np.isfinite(values)]
+    level = float(np.quantile(finite, quantile)) if finite.size else np.nan
+    if not (finite.size and min(values.shape) > 1 and finite.min() < level < finite.max()):
+        return f"no contour: no quantile {quantile:g} inside the range"
+    left, right, bottom, top = extent
+    x = left + (np.arange(values.shape[1]) + 0.5) * (right - left) / values.shape[1]
+    y = top + (np.arange(values.shape[0]) + 0.5) * (bottom - top) / values.shape[0]
+    lines = ax.contour(x, y, np.ma.masked_invalid(values), levels=[level], colors=[INK], linewidths=0.8)
+    lines.set(path_effects=[withStroke(linewidth=2, foreground="white")])
+    return f"contour: quantile {quantile:g}"
+
+
+def own_norm(maps: Iterable[npt.ArrayLike], cmap: Colormap, *, clip: float = 0.005) -> Normalize:
+    """The scale of maps that are given none: `shared_norm`, centred at 0 for diverging colours."""
+    valued = [each for each in maps if np.isfinite(each).any()]
+    return shared_norm(valued or [np.zeros(1)], center=0.0 if cmap == DIVERGING else None, clip=clip)
+
+
+def color_bar(
+    ax: Axes | Sequence[Axes],
+    norm: Normalize,
+    cmap: Colormap,
+    label: str,
+    *,
+    maps: Iterable[npt.ArrayLike] | None = None,
+    **options: Any,
+) -> Colorbar:
+    """Labelled colour bar beside one or several axes, opaque whatever the map's opacity.
+
+    Parameters
+    ----------
+    ax : Axes or sequence of Axes
+    norm, cmap
+        Scale and colours.
+    label : str
+        Broken into lines that a small panel has room for.
+    maps : iterable of array_like, optional
+        What is drawn on the scale: the bar is pointed only at an end that values lie beyond. Both ends are where
+        it is left out.
+    **options
+        To `matplotlib.figure.Figure.colorbar`.
+
+    Returns
+    -------
+    Colorbar
+    """
+    extend = "both"
+    if maps is not None and norm.vmin is not None and norm.vmax is not None:
+        finite = np.concatenate([(array := np.asarray(each, float))[np.isfinite(array)] for each in maps])
+        beyond = bool((finite < norm.vmin).any()), bool((finite > norm.vmax).any())
+        extend = {(True, True): "both", (True, False): "min", (False, True): "max"}.get(beyond, "neither")
+    figure = (ax if isinstance(ax, Axes) else ax[0]).figure
+    look: dict[str, Any] = {"shrink": 0.85, "pad": 0.02, "aspect": 18, "extend": extend} | options
+    bar = figure.colorbar(ScalarMappable(norm, cmap), ax=ax, **look)
+    bar.set_label("\n".join(fill(line, _LABEL) for line in label.split("\n")))
     bar.outline.set_visible(False)
+    return bar
 
 
 def draw_crop_score_map(
-    pixel_scores: npt.ArrayLike, photo: Photo, box: npt.ArrayLike, *, ax: Axes, norm: Normalize
+    pixel_scores: npt.ArrayLike,
+    photo: Photo,
+    box: npt.ArrayLike,
+    *,
+    ax: Axes | None = None,
+    norm: Normalize | None = None,
+    contour: float | None = None,
 ) -> Axes:
     """The map that one crop reads, φ, where the crop stands; other arguments as for `draw_map`."""
     return draw_map(
@@ -152,4 +258,5 @@ def draw_crop_score_map(
         label="φ, channel means taken off",
         box=box,
         opacity=0.75,
+        contour=contour,
     )

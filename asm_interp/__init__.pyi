@@ -1,5 +1,7 @@
 __version__: str
 
+from . import plots as plots
+from . import widgets as widgets
 from .analysis.attribution import crop_score_fn as crop_score_fn
 from .analysis.explanation import CropComparison as CropComparison
 from .analysis.explanation import CropExplanation as CropExplanation

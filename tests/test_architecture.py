@@ -29,7 +29,10 @@ FLOORS = {
     "report": 5,
     "sweep": 5,
     "audit": 5,
+    "paper": 5,
     "widgets": 5,
+    "notebooks": 5,
+    "gallery": 5,
     "cli": 6,
     "__main__": 6,
     "__init__": 6,  # the public names: everything, for everybody outside

@@ -16,7 +16,12 @@ from rattler import MatchSpec
 
 REPO = Path(__file__).resolve().parent.parent
 
-CONDA_NAMES = {"torch": "pytorch", "lazy-loader": "lazy_loader", "build": "python-build"}
+CONDA_NAMES = {
+    "torch": "pytorch",
+    "lazy-loader": "lazy_loader",
+    "build": "python-build",
+    "playwright": "playwright-python",
+}
 THROUGH_PIP = {"captum", "opencv-contrib-python-headless"}  # environment.yml says why
 PROMISED = {"torch", "captum", "matplotlib", "seaborn", "jupyterlab", "pandas", "scipy", "ipywidgets"}
 

@@ -121,7 +121,7 @@ def explain_circle(score_map: ScoreMap, circle: npt.ArrayLike) -> CropExplanatio
     if lone:
         u = v = np.array([0.5])
     labels, inside = pattern.partition_at(u[None, :], v[:, None]), inside[window]
-    values = score_map.values.double().numpy()[:, *window]
+    values = score_map.values[:, *window].double().numpy()
     own = np.take_along_axis(values, labels[None], axis=0)[0]
 
     def share(weights: FloatArray) -> FloatArray:

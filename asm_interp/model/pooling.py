@@ -174,7 +174,11 @@ def grid_integrals(values: Tensor, y_edges: Tensor, x_edges: Tensor) -> Tensor:
     -------
     Tensor of float64, [L, R, C]
     """
-    table = integral_image(values)
+    return table_integrals(integral_image(values), y_edges, x_edges)
+
+
+def table_integrals(table: Tensor, y_edges: Tensor, x_edges: Tensor) -> Tensor:
+    """`grid_integrals` from a summed-area table [L, h + 1, w + 1] that is there already."""
     # Edges form a grid, so that one axis can be interpolated after the other.
     for axis, places in ((1, y_edges.double()), (2, x_edges.double())):
         node = places.floor().clamp(0, table.shape[axis] - 2).long()

@@ -1,0 +1,341 @@
+"""BiasExplorer: whether high-score crops cover the photo's corners for where they lie, or because they are large."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+import ipywidgets as widgets
+import pandas as pd
+import traitlets as t
+from PIL import Image
+
+from asm_interp.analysis.corner_coverage import TOLERANCES
+from asm_interp.analysis.crop_input import Progress
+from asm_interp.analysis.normalisation import Normalisation
+from asm_interp.analysis.statistics import Resampling
+from asm_interp.data.crops import CropDataset, CropSample
+from asm_interp.data.planted import CORNER_TOLERANCE
+from asm_interp.data.registry import KINDS
+from asm_interp.evaluation.baselines import ModelScorer
+from asm_interp.model.checkpoint import DEFAULT_CHECKPOINT
+from asm_interp.widgets import painter
+from asm_interp.widgets.background import Background
+from asm_interp.widgets.bias_panel import BiasPanel
+from asm_interp.widgets.bias_reading import (
+    CENTRAL,
+    MATCHED,
+    PLANTED,
+    RAW,
+    STEPS,
+    BiasReading,
+    fraction,
+    open_data,
+    with_photos,
+)
+from asm_interp.widgets.charts import number
+from asm_interp.widgets.controls import checkpoint_menu
+from asm_interp.widgets.score_maps import ScoreMaps
+from asm_interp.widgets.stepper import Stepper
+from asm_interp.widgets.view import View, guarded
+
+_PLANTED_MODEL = "shapes-lambda-0.1"
+
+
+class BiasExplorer(View):
+    """Spatial bias of annotations and of a model's scores, side by side.
+
+    Parameters
+    ----------
+    data : CropDataset or str, optional
+        A data set, or the name of one: gaicd, cpc, ... (with `root`), or a planted world that needs no files, which
+        is the default.
+    checkpoint : str or path, optional
+        Default: a model of drawn scenes for a planted world, else the default model.
+    root : path
+        Folder of a published data set.
+    split : {"all", "train", "val", "test"}
+    n_photos : int
+        The model scores the first so many photos that are there.
+    resamples : int
+    maps : ScoreMaps, optional
+
+    Attributes
+    ----------
+    data, root, split, checkpoint : str
+    tolerance : float
+        One of `asm_interp.analysis.corner_coverage.TOLERANCES`: how near a corner counts as covered (τ).
+    size_held : bool
+        Whether the lift map is that at fixed size.
+    index : int
+        Which of the examined photos is shown.
+    n_crops : int
+        Best crops, and worst, that are drawn.
+    """
+
+    sweep_name: ClassVar[str] = "Corner tolerance τ"
+
+    data = t.Unicode()
+    root = t.Unicode()
+    split = t.Enum(["all", "train", "val", "test"], "all")
+    checkpoint = t.Unicode()
+    tolerance = t.Enum(TOLERANCES, CORNER_TOLERANCE)
+    size_held = t.Bool(False)
+    index = t.Int(0)
+    n_crops = t.Int(3)
+
+    def __init__(
+        self,
+        data: CropDataset | str | None = None,
+        checkpoint: object | None = None,
+        *,
+        root: str | os.PathLike[str] = "",
+        split: str = "all",
+        n_photos: int = 200,
+        resamples: int = 1000,
+        maps: ScoreMaps | None = None,
+    ) -> None:
+        super().__init__(maps=maps)
+        self.n_photos, self.how = n_photos, Resampling(resamples)
+        self._given = data if isinstance(data, CropDataset) else None
+        name = data.name if isinstance(data, CropDataset) else data or next(iter(PLANTED))
+        planted = name in PLANTED and self._given is None
+        self.set_trait("data", name)
+        self.root, self.split = os.fspath(root), split
+        self.checkpoint = str(checkpoint or (_PLANTED_MODEL if planted else DEFAULT_CHECKPOINT))
+        self.panels = (BiasPanel("Annotations"), BiasPanel("Model"))
+        self.annotated, self.scored = self.panels
+        self._build()
+        self.observe(self._show_photo, "index")
+        self._open(None)
+        self.observe(self._open, ["data", "root", "split"])
+        self.observe(self._score, "checkpoint")
+        self.observe(self._show_rows, "tolerance")
+        self.observe(self._show_lift, "size_held")
+        self.observe(self._show_crops, ["n_crops", "tolerance"])
+
+    # ---- building
+
+    def _build(self) -> None:
+        own = [self._given.name] if self._given is not None else []
+        self.data_menu = widgets.Dropdown(
+            options=[*own, *PLANTED, *KINDS],
+            value=self.data,
+            description="Crops",
+            tooltip="Annotated crops: planted worlds, or a published data set from its folder",
+            layout=widgets.Layout(width="360px"),
+        )
+        self.root_box = widgets.Text(
+            placeholder="folder of the data set, then Enter",
+            continuous_update=False,
+            tooltip="Folder with the data set's files, for published data",
+            layout=widgets.Layout(width="300px"),
+        )
+        self.split_menu = widgets.Dropdown(
+            options=["all", "train", "val", "test"],
+            description="Split",
+            tooltip="Which part of the data set",
+            layout=widgets.Layout(width="170px"),
+        )
+        self.menu = checkpoint_menu(self)
+        self.tolerance_slider = widgets.SelectionSlider(
+            options=[(fraction(each), each) for each in TOLERANCES],
+            value=self.tolerance,
+            description="τ",
+            tooltip="How near a corner of the photo counts as covered, in units of its sides",
+            layout=widgets.Layout(width="260px"),
+        )
+        self.lift_toggle = widgets.ToggleButtons(
+            options={"raw": False, "at fixed size": True},
+            description="Lift",
+            tooltip="Inclusion lift as it is, or with area and aspect ratio taken out of the scores",
+            style={"button_width": "auto"},
+        )
+        self.count_slider = widgets.IntSlider(
+            self.n_crops,
+            1,
+            10,
+            description="Crops",
+            tooltip="Best crops, and worst, drawn on the photo",
+            layout=widgets.Layout(width="220px"),
+        )
+        self.stepper = Stepper("Photo")
+        self.tests = Background(self, self._test, "Run tests", "Permutation tests and intervals of the maps")
+        for control, name in (
+            (self.data_menu, "data"),
+            (self.root_box, "root"),
+            (self.split_menu, "split"),
+            (self.tolerance_slider, "tolerance"),
+            (self.lift_toggle, "size_held"),
+            (self.count_slider, "n_crops"),
+            (self.stepper, "index"),
+        ):
+            t.link((self, name), (control, "value"))
+        for panel in self.panels:
+            panel.lift.observe(self._point, "pointer")
+        self.children = [
+            widgets.HBox([self.data_menu, self.root_box, self.split_menu]),
+            widgets.HBox([self.menu, self.lift_toggle, self.tests]),
+            widgets.HBox([self.tolerance_slider, self.stepper, self.count_slider]),
+            self.status,
+            self.readout,
+            widgets.HBox(list(self.panels)),
+        ]
+
+    # ---- data
+
+    @guarded
+    def _open(self, _: object) -> None:
+        """Annotations that were not on view before; what is on view stays if they cannot be read."""
+        with self.working("reading the crops…"):
+            given = self._given is not None and self.data == self._given.name
+            dataset = self._given if given and self._given else open_data(self.data, self.root, self.split)
+            reading = BiasReading.read(dataset.name, dataset, self.how, progress=self._tell)
+        self.dataset, self.reading = dataset, reading
+        self.annotated.show(reading)
+        self._score(None)
+        there = (place for place, photo in enumerate(reading.crops.ids) if self._sample(photo).has_photo)
+        self.unobserve(self._show_photo, "index")
+        self.index = 0  # before the count shrinks
+        self.stepper.count = len(reading.crops)
+        self.index = next(there, 0)
+        self.observe(self._show_photo, "index")
+        self._show_photo(None)
+
+    @guarded
+    def _score(self, change: object) -> None:
+        """The same crops under the model, where photos are there."""
+        with self.working():
+            there = with_photos(self.dataset, self.n_photos)
+            if not len(there):
+                self.scored.clear(f"{self.checkpoint} needs photos, and none of {self.dataset.name} is there.")
+            else:
+                scorer = ModelScorer(self.maps.model(self.checkpoint), self.checkpoint)
+                self.scored.show(BiasReading.read(self.checkpoint, there, self.how, scorer, self._tell))
+        self._show_lift(None)
+        self._show_rows(None)
+        if change is not None:
+            self._show_crops(None)
+
+    def _sample(self, photo: str) -> CropSample:
+        return self.dataset[self.reading.places[photo]]
+
+    def _tell(self, done: int, total: int) -> None:
+        if done % 10 == 0 or done == total:
+            self.say(f"working… {done} of {total} photos")
+
+    @property
+    def readings(self) -> list[BiasReading]:
+        """What is on view: annotations, and the model's scores if there are any."""
+        return [panel.reading for panel in self.panels if panel.reading is not None]
+
+    def run(self) -> None:
+        """Run the permutation tests now, as the button does in the background."""
+        self.tests.run()
+
+    def _test(self, progress: Progress) -> None:
+        readings = self.readings
+        for place, reading in enumerate(readings):
+            reading.test(progress, place * STEPS, len(readings) * STEPS)
+        self._show_lift(None)
+        self._show_rows(None)
+
+    # ---- state to pictures
+
+    @guarded
+    def _show_lift(self, _: object) -> None:
+        self.norm = Normalisation.fit(*(lift.lift for one in self.readings for lift in one.lifts.values()), center=0.0)
+        for panel in self.panels:
+            panel.show_lift(self.size_held, self.norm)
+
+    @guarded
+    def _show_rows(self, _: object) -> None:
+        for panel in self.panels:
+            panel.show_rows(self.tolerance)
+        self.readout.value = "<br>".join(self._told(one) for one in self.readings)
+
+    @guarded
+    def _show_photo(self, _: object) -> None:
+        photo = self.reading.crops.ids[self.index]
+        self.sample = self._sample(photo)
+        for panel in self.panels:
+            panel.show_photo(self.sample)
+        self.picker.name = photo
+        self._show_crops(None)
+
+    @guarded
+    def _show_crops(self, _: object) -> None:
+        for panel in self.panels:
+            panel.show_crops(self.sample, self.n_crops, self.tolerance)
+
+    @guarded
+    def _point(self, _: object) -> None:
+        for panel in self.panels:
+            panel.point(self.size_held)
+
+    # ---- telling
+
+    def _told(self, reading: BiasReading) -> str:
+        raw, matched, central = (reading.row(each, self.tolerance) for each in (RAW, MATCHED, CENTRAL))
+        told = (
+            f"<b>{reading.name}</b>: {100 * reading.coverage(self.tolerance):.0f} % of crops cover a corner at "
+            f"τ = {fraction(self.tolerance)}. ρ of score and corners covered: raw {_interval(raw)}, at equal width and "
+            f"height {_interval(matched)}, with size and centrality held {_interval(central)}. {_verdict(raw, matched)}"
+        )
+        if reading is self.reading and self.data in PLANTED:
+            told += f" The truth planted here: weight {PLANTED[self.data]:g} for corners."
+        return told
+
+    def used_checkpoints(self) -> list[str]:
+        """The model, if it scored any photo."""
+        return [self.checkpoint] if self.scored.reading is not None else []
+
+    def scales(self) -> Mapping[str, str]:
+        """See `View.scales`."""
+        return {"lift": f"{self.norm}, in standard deviations of a photo's scores"}
+
+    def numbers(self) -> pd.DataFrame:
+        """Rows of the corner tables ("corners"), and one row per cell of the lift maps on view ("lift")."""
+        parts = []
+        for one in self.readings:
+            whose = {"scores": one.name}
+            parts.append(one.rows[self.tolerance].assign(what="corners", tolerance=self.tolerance, **whose))
+            lift = one.lifts[self.size_held]
+            cells = lift.to_frame().assign(what="lift", statistic=f"lift, {lift.held} held", **whose)
+            if not one.tested:
+                cells = cells.drop(columns=["ci_low", "ci_high", "p_adj"])
+            parts.append(cells)
+        return pd.concat(parts, ignore_index=True)
+
+    def picture(self) -> Image.Image:
+        """The columns side by side."""
+        shown = [panel.image() for panel in self.panels if panel.reading is not None]
+        return painter.compose([("", image) for image in shown], self.description())
+
+    def sweep(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """See `View.sweep`: over the tolerances."""
+        for tolerance in TOLERANCES:
+            yield fraction(tolerance), {"tolerance": tolerance}
+
+
+def _interval(row: pd.Series) -> str:
+    return f"{number(row['estimate'])} [{number(row['ci_low'])}, {number(row['ci_high'])}]"
+
+
+def _sign(row: pd.Series) -> int:
+    """Side of zero that an interval lies on; 0 if it holds zero."""
+    return int(row["ci_low"] > 0) - int(row["ci_high"] < 0)
+
+
+def _verdict(raw: pd.Series, matched: pd.Series) -> str:
+    if pd.isna(raw["estimate"]) or pd.isna(matched["estimate"]):
+        return "No photo has crops of one size that differ in corners: this tolerance says nothing."
+    before, after = _sign(raw), _sign(matched)
+    if not after:
+        return "Size explains it." if before else "No sign of corners either way."
+    told = f"Of crops of one size, those with {'more' if after > 0 else 'fewer'} corners score higher"
+    contrast = (
+        "" if before == after else ", unlike the raw number says" if before else ", which size hides in the raw number"
+    )
+    return f"{told}{contrast}. Content may do that too: subjects stand off the border."

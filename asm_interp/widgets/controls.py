@@ -1,0 +1,50 @@
+"""Controls that several views have."""
+
+from __future__ import annotations
+
+import ipywidgets as widgets
+import traitlets as t
+
+from asm_interp.model.checkpoint import list_checkpoints
+from asm_interp.widgets.canvas import MapCanvas
+from asm_interp.widgets.guard import Guarded
+
+
+def checkpoint_menu(view: Guarded, name: str = "checkpoint") -> widgets.Dropdown:
+    """Menu of the checkpoints at hand, linked to a view's trait; one that is not listed (a path) is put first."""
+    names = list_checkpoints()["name"].tolist()
+    now = getattr(view, name)
+    menu = widgets.Dropdown(
+        options=names if now in names else [now, *names],
+        value=now,
+        description="Model",
+        tooltip="Checkpoint whose scores are shown",
+        layout=widgets.Layout(width="300px"),
+    )
+
+    def widen(change: dict[str, str]) -> None:
+        if change["new"] not in menu.options:
+            menu.options = [change["new"], *menu.options]
+            menu.value = change["new"]
+
+    view.observe(widen, name)
+    t.link((view, name), (menu, "value"))
+    return menu
+
+
+def opacity_slider(view: Guarded, *canvases: MapCanvas) -> widgets.FloatSlider:
+    """Slider for the trait ``opacity`` of a view and its canvases; the browser follows it by itself."""
+    slider = widgets.FloatSlider(
+        value=view.opacity,
+        min=0.0,
+        max=1.0,
+        step=0.05,
+        description="Opacity",
+        tooltip="Of the map over the photo; at 0 the photo is in colour",
+        layout=widgets.Layout(width="260px"),
+    )
+    t.link((view, "opacity"), (slider, "value"))
+    for canvas in canvases:
+        t.dlink((view, "opacity"), (canvas, "opacity"))
+        widgets.jsdlink((slider, "value"), (canvas, "opacity"))
+    return slider

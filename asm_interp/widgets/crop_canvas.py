@@ -1,0 +1,304 @@
+"""CropCanvas: drag a crop over a photo and watch what its score is made of."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+import ipywidgets as widgets
+import pandas as pd
+import traitlets as t
+from PIL import Image
+
+from asm_interp.geometry.candidates import parse_aspect
+from asm_interp.model.checkpoint import DEFAULT_CHECKPOINT
+from asm_interp.widgets import charts, painter
+from asm_interp.widgets.canvas import GUIDES, MapCanvas, outline
+from asm_interp.widgets.charts import number
+from asm_interp.widgets.controls import checkpoint_menu, opacity_slider
+from asm_interp.widgets.crop_reader import CropReader, CropReading
+from asm_interp.widgets.photos import Given
+from asm_interp.widgets.score_maps import ScoreMaps, digest
+from asm_interp.widgets.theta_layers import theta_layer
+from asm_interp.widgets.view import View, guarded
+
+LAYERS = {"φ: what the crop reads": "phi", "θavg": "avg", "θstd": "std", "photo alone": "none"}
+_READERS = 4  # photos and checkpoints whose crops are read again without preparation
+_LISTED = 5
+
+
+class CropCanvas(View):
+    """A photo with a crop that mouse and keys move, the map that it reads, and the partitions its score is made of.
+
+    Parameters
+    ----------
+    photo : array, path, name of a sample, or None
+    checkpoint : str or path, optional
+    maps : ScoreMaps, optional
+
+    Attributes
+    ----------
+    checkpoint : str
+    crop : [x1, y1, x2, y2]
+        In photo pixels; starts as the best one.
+    shape : {"rectangle", "circle"}
+        A circle stands in the crop's square.
+    aspect : str
+        Ratio that the crop is kept to, as "3:2" or "1.5"; empty if it is free.
+    layer : {"phi", "avg", "std", "none"}
+    opacity : float
+    guides : {"", "thirds", "centre", "diagonals"}
+    score : float
+        Of the crop; read it, do not set it.
+    """
+
+    sweep_name: ClassVar[str] = "Best crops"
+
+    checkpoint = t.Unicode()
+    crop: t.List[float] = t.List()
+    shape: t.Enum[Any] = t.Enum(["rectangle", "circle"], "rectangle")
+    aspect = t.Unicode("")
+    layer: t.Enum[Any] = t.Enum(list(LAYERS.values()), "phi")
+    opacity = t.Float(0.7)
+    guides = t.Enum(list(GUIDES), "")
+    score = t.Float(float("nan"))
+
+    def __init__(self, photo: Given = None, checkpoint: object | None = None, *, maps: ScoreMaps | None = None) -> None:
+        super().__init__(photo, maps=maps)
+        self.checkpoint = str(checkpoint or DEFAULT_CHECKPOINT)
+        self._readers: OrderedDict[tuple[str, str], CropReader] = OrderedDict()
+        self.canvas = MapCanvas(editable=True, width=520, height=400)
+        self.bars = widgets.HTML()
+        self._build()
+        self.picker.observe(self._open, "photo")
+        self.observe(self._open, "checkpoint")
+        self.observe(self._follow_crop, "crop")
+        self.observe(self._fit, ["shape", "aspect"])
+        self.observe(self._paint_layer, "layer")
+        self._open(None)
+
+    # ---- building
+
+    def _build(self) -> None:
+        self.menu = checkpoint_menu(self)
+        self.layer_menu = widgets.ToggleButtons(
+            options=LAYERS, description="Map", tooltip="What lies over the photo", style={"button_width": "auto"}
+        )
+        self.shape_menu = widgets.ToggleButtons(
+            options=["rectangle", "circle"],
+            description="Shape",
+            tooltip="Key C on the picture",
+            style={"button_width": "auto"},
+        )
+        self.aspect_box = widgets.Combobox(
+            options=["1:1", "4:3", "3:2", "16:9", "3:4", "2:3", "9:16"],
+            placeholder="free, or e.g. 3:2",
+            description="Aspect",
+            tooltip="Width over height that the crop keeps; empty for free",
+            continuous_update=False,
+            layout=widgets.Layout(width="220px"),
+        )
+        self.guide_menu = widgets.Dropdown(
+            options={"none": "", "thirds": "thirds", "centre cross": "centre", "diagonals": "diagonals"},
+            description="Guides",
+            tooltip="Lines drawn into the crop",
+            layout=widgets.Layout(width="200px"),
+        )
+        self.opacity_slider = opacity_slider(self, self.canvas)
+        self.show_best = widgets.Checkbox(
+            value=False, description="outline them all", indent=False, tooltip="Draw the best crops on the photo"
+        )
+        self.best_list = widgets.Select(
+            options=[],
+            rows=_LISTED,
+            description="Best",
+            tooltip="Click a crop to take it",
+            layout=widgets.Layout(width="330px"),
+        )
+        for control, name in (
+            (self.layer_menu, "layer"),
+            (self.shape_menu, "shape"),
+            (self.aspect_box, "aspect"),
+            (self.guide_menu, "guides"),
+        ):
+            t.link((self, name), (control, "value"))
+        for name in ("shape", "guides"):
+            t.link((self, name), (self.canvas, name))
+        self.canvas.observe(self._follow_canvas, "crop")
+        self.best_list.observe(self._take_best, "value")
+        self.show_best.observe(self._outline_best, "value")
+        side = widgets.VBox(
+            [self.bars, self.best_list, self.show_best], layout=widgets.Layout(width="360px", margin="0 0 0 12px")
+        )
+        self.children = [
+            self.picker,
+            widgets.HBox([self.menu, self.layer_menu]),
+            widgets.HBox([self.opacity_slider, self.shape_menu, self.aspect_box, self.guide_menu]),
+            self.status,
+            widgets.HBox([self.canvas, side]),
+            self.readout,
+        ]
+
+    # ---- state to pictures
+
+    @guarded
+    def _open(self, change: object) -> None:
+        """A photo, or a checkpoint, that was not on view before."""
+        photo, key = self.photo, (self.checkpoint, digest(self.photo))
+        if key not in self._readers:
+            with self.working():
+                self._readers[key] = CropReader(self.maps.get(photo, self.checkpoint))
+                self._readers[key].best(self._ratio, self.shape, _LISTED)
+        self._readers.move_to_end(key)
+        while len(self._readers) > _READERS:
+            self._readers.popitem(last=False)
+        self.reader = self._readers[key]
+        height, width = photo.shape[:2]
+        fits = bool(self.crop) and self.crop[2] <= width and self.crop[3] <= height
+        stays = fits and isinstance(change, dict) and change.get("name") == "checkpoint"
+        kept = list(self.crop)
+        with self.canvas.hold_sync():
+            self.canvas.set_photo(photo)
+            self.canvas.set_pattern(self.reader.score_map.pattern)
+            self.canvas.aspect = parse_aspect(self._ratio) if self._ratio else 0.0
+            self._list_best()
+            self.crop = kept if stays else self._best_crop(0)
+            self._show()
+            self._paint_layer(None)
+
+    @property
+    def _ratio(self) -> str:
+        return self.aspect.strip() if self.shape == "rectangle" else ""
+
+    @property
+    def best(self) -> pd.DataFrame:
+        """The crops that are listed, best first."""
+        return self.reader.best(self._ratio, self.shape, _LISTED)
+
+    def _best_crop(self, rank: int) -> list[float]:
+        row = self.best.iloc[min(rank, len(self.best) - 1)]
+        return [float(row[name]) for name in ("x1", "y1", "x2", "y2")]
+
+    def _list_best(self) -> None:
+        options = [
+            (f"{rank}.  {number(row['score'])}   {row['x1']}, {row['y1']} – {row['x2']}, {row['y2']}", rank - 1)
+            for rank, row in enumerate(self.best.to_dict("records"), start=1)
+        ]
+        self.best_list.unobserve(self._take_best, "value")
+        self.best_list.options = options
+        self.best_list.value = None
+        self.best_list.observe(self._take_best, "value")
+        self._outline_best(None)
+
+    @guarded
+    def _outline_best(self, change: object) -> None:
+        corners = ["cx", "cy", "r"] if self.shape == "circle" else ["x1", "y1", "x2", "y2"]
+        places = self.best[corners].to_numpy(float).tolist()
+        shown = places if self.show_best.value else []
+        self.canvas.outlines = [outline(place, str(rank)) for rank, place in enumerate(shown, start=1)]
+
+    @guarded
+    def _take_best(self, change: dict[str, Any]) -> None:
+        if change["new"] is not None:
+            self.crop = self._best_crop(change["new"])
+
+    @guarded
+    def _follow_canvas(self, change: dict[str, Any]) -> None:
+        if change["new"]:
+            self.crop = change["new"]
+
+    @guarded
+    def _fit(self, change: object) -> None:
+        """The crop gets the shape and the ratio that are wanted, about its centre and no larger than it was."""
+        ratio = 1.0 if self.shape == "circle" else parse_aspect(self._ratio) if self._ratio else 0.0
+        with self.canvas.hold_sync():
+            self.canvas.aspect = ratio if self.shape == "rectangle" else 0.0
+            self.say()
+            self._list_best()
+            if ratio:
+                x1, y1, x2, y2 = self.crop
+                width = min(x2 - x1, (y2 - y1) * ratio)
+                left, top = (x1 + x2 - width) / 2, (y1 + y2 - width / ratio) / 2
+                self.crop = [left, top, left + width, top + width / ratio]
+            self._show()
+            self._paint_layer(None)
+
+    @guarded
+    def _follow_crop(self, change: object) -> None:
+        self.say()
+        self._show()
+
+    def _show(self) -> None:
+        """The update path: crop to score, φ, bars and read-out."""
+        self.reading = self.reader.read(self.crop, self.shape)
+        self.score = self.reading.score
+        with self.canvas.hold_sync():
+            self.canvas.crop = list(self.crop)
+            if self.layer == "phi":
+                self._paint_phi()
+        own = self.reading.partitions["own"].to_numpy()
+        labels = [str(each) for each in range(len(own))]
+        low, high = self.reader.limits
+        limits = (min(low, own.min()), max(high, own.max()))
+        self.bars.value = charts.bars(
+            labels, own, title="What each partition adds to the score", limits=limits, width=350
+        )
+        told = self._told(self.reading)
+        self.readout.value = f"<div>{told}</div><div style='color:#555'>{self._told_scale()}</div>"
+        self.canvas.alt = f"{self.picker.name} with a crop. {told}"
+
+    def _paint_phi(self) -> None:
+        label = "φ: the pixel's score in its partition, beyond the photo's mean"
+        self.canvas.set_indices(self.reading.phi, self.reader.norm, "diverging", label, self.reading.box)
+
+    @guarded
+    def _paint_layer(self, change: object) -> None:
+        if self.layer == "none":
+            self.canvas.clear_map()
+        elif self.layer == "phi":
+            self._paint_phi()
+        else:
+            layer = theta_layer(self.maps.theta(self.photo, self.checkpoint, "channel"), self.layer)
+            norm = layer.norm()
+            self.canvas.set_map(layer.values, norm, layer.colors, f"{layer.label}. {norm}")
+
+    # ---- telling
+
+    def _told(self, reading: CropReading) -> str:
+        x1, y1, x2, y2 = self.crop
+        own, offset = (float(reading.partitions[name].sum()) for name in ("own", "offset"))
+        beyond = reading.partitions["own"]
+        what = "Circle in" if self.shape == "circle" else "Crop"
+        return (
+            f"{what} {x1:.0f}, {y1:.0f} – {x2:.0f}, {y2:.0f} ({x2 - x1:.0f} × {y2 - y1:.0f} px): "
+            f"<b>score {number(reading.score, 4)}</b> = {number(offset, 4)} (any crop of this photo) "
+            f"{number(own, 4) if own < 0 else '+' + number(own, 4)} (this crop); higher than "
+            f"{100 * self.reader.beaten(reading.score):.0f} % of the 895 anchor crops. Partition {beyond.idxmax()} "
+            f"adds most ({number(beyond.max())}), partition {beyond.idxmin()} least ({number(beyond.min())})."
+        )
+
+    def _told_scale(self) -> str:
+        return f"{self.checkpoint}; φ: {self.reader.norm}"
+
+    def scales(self) -> Mapping[str, str]:
+        """See `View.scales`."""
+        return {"φ": str(self.reader.norm)}
+
+    def numbers(self) -> pd.DataFrame:
+        """One row per partition: area, own and offset, which add up to its contribution; the score in every row."""
+        table = self.reading.partitions
+        return table.assign(contribution=table["own"] + table["offset"], score=self.reading.score)
+
+    def picture(self) -> Image.Image:
+        """Photo, map and crop, and the partitions' share of the score as text."""
+        own = self.reading.partitions["own"].to_numpy()
+        bars = painter.bar_image([str(each) for each in range(len(own))], own, 300)
+        panels = [(f"{self.picker.name}, {self.checkpoint}", self.canvas.image()), ("Added by each partition", bars)]
+        return painter.compose(panels, self.description())
+
+    def sweep(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """See `View.sweep`: the crop on view, then the best ones."""
+        yield "this crop", {"crop": list(self.crop)}
+        for rank in range(len(self.best)):
+            yield f"best crop {rank + 1}", {"crop": self._best_crop(rank)}

@@ -1,0 +1,43 @@
+"""Crop readers that were prepared once, and which photos and checkpoints they are for."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from asm_interp.widgets.crop_reader import CropReader
+from asm_interp.widgets.score_maps import Photo, ScoreMaps, digest
+
+
+class Readers:
+    """Readers by photo and checkpoint; those longest unused are dropped.
+
+    Parameters
+    ----------
+    maps : ScoreMaps
+    keep : int
+        How many at most.
+    """
+
+    def __init__(self, maps: ScoreMaps, keep: int = 12) -> None:
+        self.maps, self.keep = maps, keep
+        self._readers: OrderedDict[tuple[str, str], CropReader] = OrderedDict()
+
+    def has(self, photo: Photo, checkpoint: str) -> bool:
+        """Whether `get` would answer at once."""
+        return (checkpoint, digest(photo)) in self._readers
+
+    def get(self, photo: Photo, checkpoint: str) -> CropReader:
+        """Reader of a photo's score map under a checkpoint.
+
+        Raises
+        ------
+        CheckpointError
+            If there is no such checkpoint.
+        """
+        key = (checkpoint, digest(photo))
+        if key not in self._readers:
+            self._readers[key] = CropReader(self.maps.get(photo, checkpoint))
+        self._readers.move_to_end(key)
+        while len(self._readers) > self.keep:
+            self._readers.popitem(last=False)
+        return self._readers[key]

@@ -17,11 +17,11 @@ NOTEBOOKS = $(wildcard notebooks/*.ipynb)
 TORCH = $(shell sed -n 's/^torch==//p' requirements.lock 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo lab test lint bench lock clean FORCE
+.PHONY: help install demo figures lab test lint bench bench-browser gallery lock clean FORCE
 
 help:  ## list the verbs
 	@echo "usage: make VERB [ARGS=\"more arguments for the command\"]"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-10s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-15s %s\n", $$1, $$2 }'
 	@echo "The first verb that needs it creates $(VENV) with everything in requirements.lock."
 
 install: $(STAMP)  ## create .venv, or bring it up to date
@@ -29,11 +29,17 @@ install: $(STAMP)  ## create .venv, or bring it up to date
 demo: $(STAMP)  ## explain the crops of sample photos; writes to demo/
 	@$(BIN)/asm-interp demo $(ARGS)
 
+figures: $(STAMP)  ## draw the paper's figures and tables; writes to figures/
+	@$(BIN)/asm-interp figures $(ARGS)
+
 lab: $(STAMP)  ## open the first notebook in JupyterLab
 	@$(BIN)/jupyter lab notebooks/01_quickstart.ipynb $(ARGS)
 
 test: $(STAMP)  ## run the tests, slow ones last
 	@$(BIN)/python -m pytest $(ARGS)
+
+gallery: $(STAMP)  ## run all notebooks; writes them as offline pages to gallery/
+	@$(BIN)/python -m asm_interp.gallery $(ARGS)
 
 lint: $(STAMP)  ## check style, types, and that notebooks carry no outputs
 	@$(BIN)/ruff check .
@@ -43,6 +49,9 @@ lint: $(STAMP)  ## check style, types, and that notebooks carry no outputs
 
 bench: $(STAMP)  ## time the parts against the naive way and against peers
 	@$(BIN)/python -m pytest benchmarks --benchmark-only --benchmark-columns=min,median,rounds $(ARGS)
+
+bench-browser: $(STAMP)  ## time the views in JupyterLab; needs Chromium
+	@$(BIN)/python benchmarks/browser.py $(ARGS)
 
 # torch stays where it is unless asked: its wheels are large, and the newest is rarely the one tested.
 lock:  ## renew requirements.lock; `make lock TORCH=2.15.0` moves torch as well
@@ -56,8 +65,8 @@ lock:  ## renew requirements.lock; `make lock TORCH=2.15.0` moves torch as well
 	  sed -e '/^#/d' -e '/^nvidia/d' -e '/^cuda/d' -e '/^triton/d' -e 's/+.*//' "$$tmp/frozen"; } > "$$tmp/lock" && \
 	cp "$$tmp/lock" requirements.lock && echo "requirements.lock is renewed; review it with git diff"
 
-clean:  ## remove caches, builds and demo/ (.venv stays)
-	@rm -rf build dist demo .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
+clean:  ## remove caches, builds, demo/ and gallery/ (.venv stays)
+	@rm -rf build dist demo gallery .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find . -path ./$(VENV) -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -type d -prune -exec rm -rf {} +
 
 # --- the environment ---------------------------------------------------------------------------

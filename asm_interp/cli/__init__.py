@@ -17,6 +17,8 @@ from asm_interp.cli.checkpoints import checkpoints
 from asm_interp.cli.data import data
 from asm_interp.cli.evaluation import evaluate
 from asm_interp.cli.explaining import crop, demo, explain
+from asm_interp.cli.figures import figures
+from asm_interp.cli.lab import lab
 from asm_interp.cli.sweeping import sweep
 from asm_interp.cli.training import train
 
@@ -26,8 +28,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (explain, crop, analyse, demo, checkpoints, evaluate, bias, audit, train, sweep):
+for command in (explain, crop, analyse, demo, checkpoints, evaluate, bias, audit, figures, train, sweep):
     app.command()(command)
+app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(lab)
 app.add_typer(data, name="data")
 
 

@@ -1,0 +1,166 @@
+"""Figures on spatial bias: corners of high- and low-score crops (Fig. 7), and what padding alone paints there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+
+from asm_interp.analysis.corner_coverage import corner_estimates, extreme_weights
+from asm_interp.analysis.estimates import table
+from asm_interp.analysis.lift_map import holds
+from asm_interp.analysis.padding_control import padding_estimates
+from asm_interp.analysis.scored_crops import ScoredCrops
+from asm_interp.analysis.statistics import Resampling
+from asm_interp.data.crops import CropDataset, CropSample
+from asm_interp.data.planted import CORNER_TOLERANCE
+from asm_interp.geometry.boxes import FloatArray
+from asm_interp.geometry.candidates import gaic_grid
+from asm_interp.model.score_map import crop_scores
+from asm_interp.paper.drawing import Drawing, map_rows, text_width
+from asm_interp.paper.inputs import Inputs
+from asm_interp.paper.maps import ANNOTATED, LAMBDA_PAIR, PLANTED_MODEL
+from asm_interp.plots.intervals import draw_forest, legend_above, looks
+from asm_interp.plots.maps import color_bar
+from asm_interp.plots.style import SEQUENTIAL
+
+BETAS = (0.0, 0.4)
+"""Corner preferences of the planted annotations."""
+
+SHARE = 0.25
+"""Of a photo's crops that count as its high-score crops, and as its low-score ones."""
+
+_NOISE = 0.1  # standard deviation, about a third of that of content
+_GRID = (24, 24)
+_RESAMPLES = 500  # exchanges cost a second each thousand photos
+_ROWS = {
+    "corner coverage, best less worst": "coverage, high less low: raw",
+    "corner coverage, best less worst, within thirds by area": "… within thirds by area",
+    "corner coverage, best less worst, within width and height": "… at equal width and height",
+    "score and corner count, nothing held fixed": "ρ of score and corners: raw",
+    "score and corner count, area and aspect held fixed": "… area and aspect held",
+    "score and corner count, width and height held fixed": "… width and height held",
+}
+
+
+def corners(inputs: Inputs) -> Drawing:
+    """Fig. 7: where high- and low-score crops lie, and corner coverage raw and with area taken into account."""
+    sources = dict(_sources(inputs))
+    how = Resampling(min(inputs.resamples, _RESAMPLES), inputs.seed)
+    found = {name: table(corner_estimates(crops, how, share=SHARE)) for name, crops in sources.items()}
+    mapped = next(iter(sources))
+    high, low = _held(sources[mapped])
+    figure, axes = plt.subplot_mosaic(
+        "abc", figsize=(text_width(), 0.36 * text_width()), width_ratios=(1, 1, 2.3), gridspec_kw={"wspace": 0.02}
+    )
+    norm = Normalize(0, 1)
+    for key, values, name in (("a", high, "high"), ("b", low, "low")):
+        _draw_share(values, norm, axes[key])
+        axes[key].set_title(f"{name}-score crops")
+    color_bar(
+        [axes["a"], axes["b"]],
+        norm,
+        SEQUENTIAL,
+        f"share of crops holding a place\n({mapped})",
+        maps=[high, low],
+        location="bottom",
+    )
+    for i, (source, look) in enumerate(looks(sources).items()):
+        rows = found[str(source)].set_index("statistic").loc[list(_ROWS)]
+        places = np.arange(len(_ROWS)) + 0.18 * (i - (len(sources) - 1) / 2)
+        draw_forest(
+            [], rows, ax=axes["c"], look=look, places=places, label=str(source), reference=0.0 if i == 0 else None
+        )
+    axes["c"].set_yticks(range(len(_ROWS)), list(_ROWS.values()))
+    axes["c"].set_ylim(len(_ROWS) - 0.4, -0.6)
+    axes["c"].set_xlabel("difference of proportions, or Spearman's ρ")
+    legend_above(axes["c"], columns=2 if text_width() > 6 else 1)
+    maps = map_rows({"high": high, "low": low}, what=f"share held, {mapped}")
+    estimates = pd.concat(rows.assign(what=name) for name, rows in found.items())
+    numbers = "; ".join(f"{name}: {len(crops)} photos, {crops.n_crops} crops" for name, crops in sources.items())
+    caption = (
+        f"High and low: the best and worst {100 * SHARE:g} % of each photo's crops; a crop covers a corner within "
+        f"1/{1 / CORNER_TOLERANCE:g} of the sides. 95 % intervals over photos, {how.resamples} resamples. {numbers}. "
+        f"Planted: drawn scenes of the world of {PLANTED_MODEL}, with corner preference β."
+    )
+    scale = "share of crops from 0 to 1; estimates on one axis"
+    return Drawing(figure, pd.concat([maps, estimates], ignore_index=True), caption, scale)
+
+
+def _sources(inputs: Inputs) -> Iterator[tuple[str, ScoredCrops]]:
+    """Scored crops by name: people's where given, models' on photos, and planted ones."""
+    for kind in ANNOTATED:
+        if kind in inputs.data:
+            yield f"people, {kind}", ScoredCrops.read(inputs.dataset(kind))
+    for checkpoint in dict.fromkeys((inputs.checkpoint, LAMBDA_PAIR[0])):
+        maps = inputs.maps(checkpoint)
+        boxes = {name: gaic_grid(each.photo_size) for name, each in maps.items()}
+        samples = [
+            CropSample(id=name, boxes=boxes[name], scores=crop_scores(each, boxes[name]), photo_size=each.photo_size)
+            for name, each in maps.items()
+        ]
+        yield f"checkpoint {checkpoint}", ScoredCrops.read(CropDataset(checkpoint, samples))
+    for beta in BETAS:
+        yield f"planted, β = {beta:g}", ScoredCrops.read(CropDataset("planted", list(_planted(inputs, beta))))
+
+
+def _planted(inputs: Inputs, beta: float) -> Iterator[CropSample]:
+    """Drawn scenes whose grid crops are scored by content, by corners covered, and by chance."""
+    world = inputs.scenes(PLANTED_MODEL)
+    world = replace(world, weights=replace(world.weights, corners=beta))
+    for i, scene in enumerate(world.scenes[index] for index in range(len(world.scenes))):
+        size = (scene.photo.shape[0], scene.photo.shape[1])
+        boxes = np.rint(gaic_grid(size))
+        noise = _NOISE * np.random.default_rng([inputs.seed, i]).standard_normal(len(boxes))
+        scores = np.sum(list(world.terms(scene.subjects, boxes).values()), axis=0) + noise
+        yield CropSample(id=scene.id, boxes=boxes, scores=scores, photo_size=size)
+
+
+def _held(crops: ScoredCrops) -> tuple[FloatArray, FloatArray]:
+    """Share of high-score and of low-score crops that hold each cell of the photo, means over photos."""
+    down, across = holds(crops.boxes, crops.valid, _GRID)
+    high, low = (
+        np.minimum(np.einsum("nk,nkh,nkw->hw", weights, down, across, optimize=True) / len(crops), 1)
+        for weights in extreme_weights(crops.scores, crops.valid, SHARE)
+    )
+    return high, low
+
+
+def _draw_share(values: FloatArray, norm: Normalize, ax: Axes) -> None:
+    ax.imshow(values, extent=(0, 1, 1, 0), cmap=SEQUENTIAL, norm=norm, interpolation="nearest")
+    ax.set(xticks=[], yticks=[])
+    ax.spines[:].set_visible(False)
+
+
+def padding(inputs: Inputs) -> Drawing:
+    """How θ maps stand out in the corners with trained and random weights, under three kinds of padding."""
+    photos = inputs.photographs()
+    rows = table(padding_estimates(inputs.model(inputs.checkpoint), photos, inputs.how), correct=False)
+    parts = rows["statistic"].str.extract(
+        r"corner z of (?P<map>\S+), (?P<weights>\w+) weights, (?P<padding>\w+) padding"
+    )
+    rows = pd.concat([parts, rows], axis=1)
+    figure, axes = plt.subplots(1, 2, figsize=(text_width(), 0.5 * text_width()), sharey=True, sharex=True)
+    paddings = rows["padding"].unique().tolist()
+    for ax, (kind, of_map) in zip(axes, rows.groupby("map"), strict=True):
+        for i, (weights, look) in enumerate(looks(rows["weights"].unique()).items()):
+            own = of_map[of_map["weights"] == weights]
+            places = np.arange(len(paddings)) + 0.24 * (i - 0.5)
+            draw_forest([], own, ax=ax, look=look, places=places, label=f"{weights} weights")
+        ax.set_title(str(kind))
+        ax.set_yticks(range(len(paddings)), paddings)
+        ax.set_ylim(len(paddings) - 0.5, -0.5)
+        ax.set_xlabel("z of the corners")
+    axes[0].set_ylabel("padding")
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=2, frameon=False)
+    caption = (
+        f"θ maps of the checkpoint {inputs.checkpoint}: mean over the corners (an eighth of each side), channel means "
+        f"off, in standard deviations of the map; means and 95 % intervals over {len(photos)} photos."
+    )
+    return Drawing(figure, rows, caption, "one axis for both maps")

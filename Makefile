@@ -33,7 +33,7 @@ figures: $(STAMP)  ## draw the paper's figures and tables; writes to figures/
 	@$(BIN)/asm-interp figures $(ARGS)
 
 lab: $(STAMP)  ## open the first notebook in JupyterLab
-	@$(BIN)/jupyter lab notebooks/01_quickstart.ipynb $(ARGS)
+	@$(BIN)/asm-interp lab --folder notebooks $(ARGS)
 
 test: $(STAMP)  ## run the tests, slow ones last
 	@$(BIN)/python -m pytest $(ARGS)

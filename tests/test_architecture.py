@@ -33,6 +33,7 @@ FLOORS = {
     "widgets": 5,
     "notebooks": 5,
     "gallery": 5,
+    "prompt_websocket": 5,
     "cli": 6,
     "__main__": 6,
     "__init__": 6,  # the public names: everything, for everybody outside

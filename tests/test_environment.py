@@ -21,6 +21,7 @@ CONDA_NAMES = {
     "lazy-loader": "lazy_loader",
     "build": "python-build",
     "playwright": "playwright-python",
+    "jupyter-server": "jupyter_server",
 }
 THROUGH_PIP = {"captum", "opencv-contrib-python-headless"}  # environment.yml says why
 PROMISED = {"torch", "captum", "matplotlib", "seaborn", "jupyterlab", "pandas", "scipy", "ipywidgets"}

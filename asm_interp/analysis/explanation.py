@@ -10,7 +10,8 @@ import pandas as pd
 import torch
 
 from asm_interp.geometry.boxes import FloatArray, check_boxes, check_circles, circle_bounds
-from asm_interp.model.pooling import cell_means, edges, grid_integrals
+from asm_interp.geometry.patterns import CompositionPattern
+from asm_interp.model.pooling import cell_means, edges, grid_integrals, integral_image, table_integrals
 from asm_interp.model.score_map import ScoreMap
 
 IntArray = npt.NDArray[np.int64]
@@ -72,12 +73,18 @@ def explain_crop(score_map: ScoreMap, box: npt.ArrayLike) -> CropExplanation:
     checked = check_boxes(np.asarray(box, dtype=np.float64)[None], score_map.photo_size)
     pattern = score_map.pattern
     pooled = cell_means(score_map.values, score_map.to_map(checked)[0], pattern).numpy()
+    contribution, score = _read(pooled, pattern)
     labels = pattern.labels.ravel()
-    own = pooled[np.arange(len(labels)), labels]
-    contribution = np.bincount(labels, own, pattern.n_partitions) / len(labels)
     content = np.bincount(labels, pooled.mean(axis=1), pattern.n_partitions) / len(labels)
     partitions = _partition_table(score_map, pattern.areas, contribution=contribution, content=content)
-    return CropExplanation(checked[0], float(own.mean()), _pixel_scores(score_map, checked), partitions, pooled)
+    return CropExplanation(checked[0], score, _pixel_scores(score_map, checked), partitions, pooled)
+
+
+def _read(pooled: FloatArray, pattern: CompositionPattern) -> tuple[FloatArray, float]:
+    """Contribution of each partition [L], and score, of a crop whose cells have these means of channels [cells, L]."""
+    labels = pattern.labels.ravel()
+    own = pooled[np.arange(len(labels)), labels]
+    return np.bincount(labels, own, pattern.n_partitions) / len(labels), float(own.mean())
 
 
 def explain_circle(score_map: ScoreMap, circle: npt.ArrayLike) -> CropExplanation:
@@ -239,27 +246,28 @@ def compare_crops(score_map: ScoreMap, box_a: npt.ArrayLike, box_b: npt.ArrayLik
         If a box is malformed, thinner than one photo pixel or outside the photo.
     """
     boxes = check_boxes(np.stack([np.asarray(box_a, float), np.asarray(box_b, float)]), score_map.photo_size)
-    explained = [explain_crop(score_map, box) for box in boxes]
-    partitions = (
-        explained[0]
-        .partitions[["partition"]]
-        .assign(a=explained[0].partitions["contribution"], b=explained[1].partitions["contribution"])
-    )
-    partitions["difference"] = partitions["a"] - partitions["b"]
-    parts = _parts(score_map, boxes)
+    pattern, mapped = score_map.pattern, score_map.to_map(boxes)
+    # One table for all sums, of the map without its channels' means.
+    means = score_map.values.mean((1, 2), keepdim=True, dtype=torch.float64)
+    table = integral_image(score_map.values, means)
+    rasters = [(edges(box[1], box[3], pattern.shape[0]), edges(box[0], box[2], pattern.shape[1])) for box in mapped]
+    read = []
+    for y, x in rasters:
+        cell_area = (y[-1] - y[0]) * (x[-1] - x[0]) / pattern.labels.size
+        pooled = table_integrals(table, y, x) / cell_area + means
+        read.append(_read(pooled.flatten(1).T.numpy(), pattern))
+    (a, score_a), (b, score_b) = read
+    partitions = pd.DataFrame({"partition": np.arange(pattern.n_partitions), "a": a, "b": b, "difference": a - b})
+    parts = _parts(table, rasters, score_map)
     regions = parts.groupby("region")[["area", "difference"]].sum().reindex(list(REGIONS), fill_value=0.0).reset_index()
-    score_a, score_b = (why.score for why in explained)
     return CropComparison(boxes[0], boxes[1], score_a, score_b, score_a - score_b, partitions, regions, parts)
 
 
-def _parts(score_map: ScoreMap, boxes: FloatArray) -> pd.DataFrame:
+def _parts(table: torch.Tensor, rasters: list[tuple[torch.Tensor, torch.Tensor]], score_map: ScoreMap) -> pd.DataFrame:
     """Both crops on the common refinement of their rasters, summed by region and pair of partitions."""
-    values = score_map.values.double()
-    values = values - values.mean((1, 2), keepdim=True)
-    pattern, mapped = score_map.pattern, score_map.to_map(boxes)
-    rasters = [(edges(box[1], box[3], pattern.shape[0]), edges(box[0], box[2], pattern.shape[1])) for box in mapped]
+    pattern = score_map.pattern
     y_edges, x_edges = (torch.unique(torch.cat([raster[axis] for raster in rasters])) for axis in (0, 1))
-    integrals = grid_integrals(values, y_edges, x_edges).numpy()
+    integrals = table_integrals(table, y_edges, x_edges).numpy()
     cell_area = np.outer(y_edges.diff().numpy(), x_edges.diff().numpy())
     signed, labels = [], []
     for (y_own, x_own), sign in zip(rasters, (1, -1), strict=True):
@@ -273,7 +281,7 @@ def _parts(score_map: ScoreMap, boxes: FloatArray) -> pd.DataFrame:
     a, b = labels
     region = np.select([(a >= 0) & (b < 0), (a < 0) & (b >= 0), (a >= 0) & (b >= 0)], list(REGIONS), "")
     down, across = score_map.scale
-    table = pd.DataFrame(
+    parts = pd.DataFrame(
         {
             "region": region.ravel(),
             "partition_a": a.ravel(),
@@ -282,8 +290,8 @@ def _parts(score_map: ScoreMap, boxes: FloatArray) -> pd.DataFrame:
             "difference": (signed[0] + signed[1]).ravel(),
         }
     )
-    table = table[table["region"] != ""]
-    return table.groupby(["region", "partition_a", "partition_b"], as_index=False).sum()
+    parts = parts[parts["region"] != ""]
+    return parts.groupby(["region", "partition_a", "partition_b"], as_index=False).sum()
 
 
 def _cell_of(common: torch.Tensor, own: torch.Tensor) -> IntArray:

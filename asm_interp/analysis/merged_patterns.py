@@ -138,7 +138,9 @@ def merge_partitions(score_map: ScoreMap, pattern: CompositionPattern) -> ScoreM
     """
     cut = cut_partitions(pattern, score_map.pattern)
     if cut:
-        raise ValueError(f"{pattern.name} cuts partitions {cut} of {score_map.pattern.name}: no channel tells their parts apart")
+        raise ValueError(
+            f"{pattern.name} cuts partitions {cut} of {score_map.pattern.name}: no channel tells their parts apart"
+        )
     areas = shared_areas(pattern, score_map.pattern)
     weights = torch.from_numpy(areas / areas.sum(axis=1, keepdims=True)).float()
     return ScoreMap(torch.einsum("dl,lhw->dhw", weights, score_map.values), pattern, score_map.photo_size)

@@ -12,6 +12,8 @@ from rich.markup import escape
 
 from asm_interp.cli.console import named_errors, say
 
+PROMPT = "--ServerApp.kernel_websocket_connection_class=asm_interp.prompt_websocket.PromptConnection"
+
 
 def lab(
     context: typer.Context,
@@ -32,4 +34,4 @@ def lab(
         say(f"kept as they are: {escape(', '.join(kept))}")
     # In this process's place, so that Ctrl-C and signals reach JupyterLab alone.
     os.chdir(folder)
-    os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", first, *context.args])
+    os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", first, PROMPT, *context.args])

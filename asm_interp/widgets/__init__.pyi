@@ -1,7 +1,14 @@
+from .attribution_explorer import AttributionExplorer as AttributionExplorer
+from .audit_explorer import AuditExplorer as AuditExplorer
+from .bias_explorer import BiasExplorer as BiasExplorer
 from .canvas import MapCanvas as MapCanvas
+from .compare_crops import CompareCrops as CompareCrops
 from .crop_canvas import CropCanvas as CropCanvas
 from .lambda_explorer import LambdaExplorer as LambdaExplorer
+from .partition_explorer import PartitionExplorer as PartitionExplorer
+from .pattern_explorer import PatternExplorer as PatternExplorer
 from .photos import PhotoPicker as PhotoPicker
+from .ranked_crops import RankedCrops as RankedCrops
 from .score_maps import ScoreMaps as ScoreMaps
 from .score_maps import shared_maps as shared_maps
 from .theta_explorer import ThetaExplorer as ThetaExplorer

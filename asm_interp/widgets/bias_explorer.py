@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import Any, ClassVar
 
 import ipywidgets as widgets
+import numpy as np
 import pandas as pd
 import traitlets as t
 from PIL import Image
@@ -36,10 +38,12 @@ from asm_interp.widgets.bias_reading import (
 )
 from asm_interp.widgets.charts import number
 from asm_interp.widgets.controls import checkpoint_menu
+from asm_interp.widgets.rows import flow
 from asm_interp.widgets.score_maps import ScoreMaps
 from asm_interp.widgets.stepper import Stepper
 from asm_interp.widgets.view import View, guarded
 
+_GREY = 200  # of the plane that stands for a photo that is not there
 _PLANTED_MODEL = "shapes-lambda-0.1"
 
 
@@ -68,6 +72,8 @@ class BiasExplorer(View):
         One of `asm_interp.analysis.corner_coverage.TOLERANCES`: how near a corner counts as covered (τ).
     size_held : bool
         Whether the lift map is that at fixed size.
+    only_significant : bool
+        Whether the lift map leaves out, once tests were run, what does not stand out over the whole map.
     index : int
         Which of the examined photos is shown.
     n_crops : int
@@ -82,6 +88,7 @@ class BiasExplorer(View):
     checkpoint = t.Unicode()
     tolerance = t.Enum(TOLERANCES, CORNER_TOLERANCE)
     size_held = t.Bool(False)
+    only_significant = t.Bool(False)
     index = t.Int(0)
     n_crops = t.Int(3)
 
@@ -112,7 +119,7 @@ class BiasExplorer(View):
         self.observe(self._open, ["data", "root", "split"])
         self.observe(self._score, "checkpoint")
         self.observe(self._show_rows, "tolerance")
-        self.observe(self._show_lift, "size_held")
+        self.observe(self._show_lift, ["size_held", "only_significant"])
         self.observe(self._show_crops, ["n_crops", "tolerance"])
 
     # ---- building
@@ -122,21 +129,21 @@ class BiasExplorer(View):
         self.data_menu = widgets.Dropdown(
             options=[*own, *PLANTED, *KINDS],
             value=self.data,
-            description="Crops",
+            description="Data",
             tooltip="Annotated crops: planted worlds, or a published data set from its folder",
-            layout=widgets.Layout(width="360px"),
+            layout=widgets.Layout(width="345px"),
         )
         self.root_box = widgets.Text(
             placeholder="folder of the data set, then Enter",
             continuous_update=False,
             tooltip="Folder with the data set's files, for published data",
-            layout=widgets.Layout(width="300px"),
+            layout=widgets.Layout(width="250px"),
         )
         self.split_menu = widgets.Dropdown(
             options=["all", "train", "val", "test"],
             description="Split",
             tooltip="Which part of the data set",
-            layout=widgets.Layout(width="170px"),
+            layout=widgets.Layout(width="160px"),
         )
         self.menu = checkpoint_menu(self)
         self.tolerance_slider = widgets.SelectionSlider(
@@ -144,13 +151,20 @@ class BiasExplorer(View):
             value=self.tolerance,
             description="τ",
             tooltip="How near a corner of the photo counts as covered, in units of its sides",
-            layout=widgets.Layout(width="260px"),
+            layout=widgets.Layout(width="220px"),
         )
-        self.lift_toggle = widgets.ToggleButtons(
+        self.lift_menu = widgets.Dropdown(
             options={"raw": False, "at fixed size": True},
             description="Lift",
             tooltip="Inclusion lift as it is, or with area and aspect ratio taken out of the scores",
-            style={"button_width": "auto"},
+            layout=widgets.Layout(width="200px"),
+        )
+        self.significance_box = widgets.Checkbox(
+            description="only p < 0.05",
+            indent=False,
+            disabled=True,
+            tooltip="Leave out places whose lift does not stand out over the whole map; needs the tests",
+            layout=widgets.Layout(width="120px"),
         )
         self.count_slider = widgets.IntSlider(
             self.n_crops,
@@ -158,7 +172,7 @@ class BiasExplorer(View):
             10,
             description="Crops",
             tooltip="Best crops, and worst, drawn on the photo",
-            layout=widgets.Layout(width="220px"),
+            layout=widgets.Layout(width="240px"),
         )
         self.stepper = Stepper("Photo")
         self.tests = Background(self, self._test, "Run tests", "Permutation tests and intervals of the maps")
@@ -167,7 +181,8 @@ class BiasExplorer(View):
             (self.root_box, "root"),
             (self.split_menu, "split"),
             (self.tolerance_slider, "tolerance"),
-            (self.lift_toggle, "size_held"),
+            (self.lift_menu, "size_held"),
+            (self.significance_box, "only_significant"),
             (self.count_slider, "n_crops"),
             (self.stepper, "index"),
         ):
@@ -175,12 +190,13 @@ class BiasExplorer(View):
         for panel in self.panels:
             panel.lift.observe(self._point, "pointer")
         self.children = [
-            widgets.HBox([self.data_menu, self.root_box, self.split_menu]),
-            widgets.HBox([self.menu, self.lift_toggle, self.tests]),
-            widgets.HBox([self.tolerance_slider, self.stepper, self.count_slider]),
+            flow(self.data_menu, self.root_box, self.split_menu),
+            flow(self.menu, self.lift_menu, self.significance_box),
+            flow(self.tolerance_slider, self.stepper, self.count_slider),
+            self.tests,
             self.status,
             self.readout,
-            widgets.HBox(list(self.panels)),
+            flow(*self.panels, space=8),
         ]
 
     # ---- data
@@ -189,11 +205,14 @@ class BiasExplorer(View):
     def _open(self, _: object) -> None:
         """Annotations that were not on view before; what is on view stays if they cannot be read."""
         with self.working("reading the crops…"):
-            given = self._given is not None and self.data == self._given.name
-            dataset = self._given if given and self._given else open_data(self.data, self.root, self.split)
+            if self._given is not None and self.data == self._given.name:
+                dataset = self._given if self.split == "all" else self._given.split(self.split)
+            else:
+                dataset = open_data(self.data, self.root, self.split)
             reading = BiasReading.read(dataset.name, dataset, self.how, progress=self._tell)
         self.dataset, self.reading = dataset, reading
         self.annotated.show(reading)
+        self.significance_box.disabled = True
         self._score(None)
         there = (place for place, photo in enumerate(reading.crops.ids) if self._sample(photo).has_photo)
         self.unobserve(self._show_photo, "index")
@@ -238,6 +257,9 @@ class BiasExplorer(View):
         readings = self.readings
         for place, reading in enumerate(readings):
             reading.test(progress, place * STEPS, len(readings) * STEPS)
+        for panel in self.panels:
+            panel.draw_charts()
+        self.significance_box.disabled = False
         self._show_lift(None)
         self._show_rows(None)
 
@@ -247,20 +269,24 @@ class BiasExplorer(View):
     def _show_lift(self, _: object) -> None:
         self.norm = Normalisation.fit(*(lift.lift for one in self.readings for lift in one.lifts.values()), center=0.0)
         for panel in self.panels:
-            panel.show_lift(self.size_held, self.norm)
+            panel.show_lift(self.size_held, self.norm, self.only_significant)
 
     @guarded
     def _show_rows(self, _: object) -> None:
         for panel in self.panels:
             panel.show_rows(self.tolerance)
-        self.readout.value = "<br>".join(self._told(one) for one in self.readings)
+        told = "<br>".join(self._told(one) for one in self.readings)
+        self.readout.value = f"<div style='line-height:1.4'>{told}</div>"
 
     @guarded
     def _show_photo(self, _: object) -> None:
         photo = self.reading.crops.ids[self.index]
         self.sample = self._sample(photo)
+        blank = (*self.sample.size(), 3)
+        pixels = self.sample.photo if self.sample.has_photo else np.full(blank, _GREY, np.uint8)
         for panel in self.panels:
-            panel.show_photo(self.sample)
+            panel.show_photo(self.sample, pixels)
+        self.picker.photo = pixels
         self.picker.name = photo
         self._show_crops(None)
 
@@ -279,12 +305,16 @@ class BiasExplorer(View):
     def _told(self, reading: BiasReading) -> str:
         raw, matched, central = (reading.row(each, self.tolerance) for each in (RAW, MATCHED, CENTRAL))
         told = (
-            f"<b>{reading.name}</b>: {100 * reading.coverage(self.tolerance):.0f} % of crops cover a corner at "
-            f"τ = {fraction(self.tolerance)}. ρ of score and corners covered: raw {_interval(raw)}, at equal width and "
-            f"height {_interval(matched)}, with size and centrality held {_interval(central)}. {_verdict(raw, matched)}"
+            f"<b>{reading.name}</b> ({len(reading.crops)} photos): {100 * reading.coverage(self.tolerance):.0f} % of "
+            f"crops cover a corner at τ = {fraction(self.tolerance)}. ρ of score and corners covered: raw "
+            f"{_interval(raw)}, at equal width and height {_interval(matched)}, with size and centrality held "
+            f"{_interval(central)}. {_verdict(raw, matched)}"
         )
-        if reading is self.reading and self.data in PLANTED:
-            told += f" The truth planted here: weight {PLANTED[self.data]:g} for corners."
+        if reading is self.reading and reading.name in PLANTED:
+            told += (
+                f" The truth planted here: weight {PLANTED[reading.name]:g} for corners, covered to within "
+                f"{fraction(CORNER_TOLERANCE)}."
+            )
         return told
 
     def used_checkpoints(self) -> list[str]:
@@ -294,6 +324,10 @@ class BiasExplorer(View):
     def scales(self) -> Mapping[str, str]:
         """See `View.scales`."""
         return {"lift": f"{self.norm}, in standard deviations of a photo's scores"}
+
+    def provenance(self) -> dict[str, Any]:
+        """See `View.provenance`; `data` is what is on view, also where other data could not be read."""
+        return super().provenance() | {"data": self.dataset.name, "resampling": asdict(self.how)}
 
     def numbers(self) -> pd.DataFrame:
         """Rows of the corner tables ("corners"), and one row per cell of the lift maps on view ("lift")."""
@@ -333,9 +367,9 @@ def _verdict(raw: pd.Series, matched: pd.Series) -> str:
         return "No photo has crops of one size that differ in corners: this tolerance says nothing."
     before, after = _sign(raw), _sign(matched)
     if not after:
-        return "Size explains it." if before else "No sign of corners either way."
+        return "Size explains the raw number." if before else "No sign of corners either way."
     told = f"Of crops of one size, those with {'more' if after > 0 else 'fewer'} corners score higher"
-    contrast = (
-        "" if before == after else ", unlike the raw number says" if before else ", which size hides in the raw number"
-    )
-    return f"{told}{contrast}. Content may do that too: subjects stand off the border."
+    content = "Content may do that too" if after > 0 else "Content may do that too: subjects stand off the border"
+    contrast = ", though the raw number says otherwise" if before == -after else ""
+    contrast = contrast or ("" if before else ", which the raw number does not show")
+    return f"{told}{contrast}. {content}."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
+
 import ipywidgets as widgets
 import numpy as np
 from PIL import Image
@@ -13,11 +15,13 @@ from asm_interp.widgets import charts, painter
 from asm_interp.widgets.bias_reading import ADJUSTED, MATCHED, RAW, BiasReading, fraction
 from asm_interp.widgets.canvas import MapCanvas, outline
 from asm_interp.widgets.charts import Series, number
+from asm_interp.widgets.rows import flow
 from asm_interp.widgets.svg_image import svg_image
 
 BEST, WORST, ZONE = painter.ACCENT, "#56B4E9", "#ffe600"
+ALPHA = 0.05
 _PLANE = (96, 128)  # of the blank photo under a lift map
-_WIDTH = 560
+_WIDTH = 400  # two columns fit beside JupyterLab's file browser on a screen of 1280 pixels
 _SERIES = {"raw": RAW, "area, aspect held": ADJUSTED, "equal width and height": MATCHED}
 
 
@@ -34,20 +38,20 @@ class BiasPanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.whose = whose
         self.reading: BiasReading | None = None
         self.heading = widgets.HTML()
-        self.lift, self.crops = MapCanvas(width=268, height=210, opacity=1.0), MapCanvas(width=268, height=210)
-        self.under = widgets.HTML(layout=widgets.Layout(min_height="1.3em"))
+        self.lift, self.crops = MapCanvas(width=194, height=156, opacity=1.0), MapCanvas(width=194, height=156)
+        self.under = widgets.HTML()
         self.forest, self.curve = widgets.HTML(), widgets.HTML()
-        self.pictures = widgets.HBox([self.lift, self.crops])
+        self.pictures = flow(self.lift, self.crops, space=6)
         super().__init__(
             [self.heading, self.pictures, self.under, self.forest, self.curve],
-            layout=widgets.Layout(width="590px"),
+            layout=widgets.Layout(width=f"{_WIDTH + 6}px"),
         )
         self.lift.set_photo(np.full((*_PLANE, 3), 255, np.uint8), grey=False)
 
     def clear(self, why: str) -> None:
         """Show nothing but a reason."""
         self.reading = None
-        self.heading.value = f"<b>{self.whose}</b>: {why}"
+        self.heading.value = f"<div style='line-height:1.4'><b>{self.whose}</b>: {escape(why)}</div>"
         for part in (self.pictures, self.under, self.forest, self.curve):
             part.layout.display = "none"
 
@@ -59,36 +63,50 @@ class BiasPanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         crops = reading.crops
         left_out = f"; {len(crops.skipped)} photos left out" if crops.skipped else ""
         self.heading.value = (
-            f"<b>{self.whose}: {reading.name}</b>, {len(crops)} photos, {crops.n_crops} crops{left_out}"
+            f"<div style='line-height:1.4'><b>{self.whose}: {escape(reading.name)}</b><br>"
+            f"{len(crops)} photos, {crops.n_crops} crops{left_out}</div>"
         )
+        self.draw_charts()
 
-    def show_lift(self, size_held: bool, norm: Normalisation) -> None:
-        """The inclusion lift over the photo plane; cells that stand out over the whole map are outlined after tests."""
+    def show_lift(self, size_held: bool, norm: Normalisation, only_significant: bool) -> None:
+        """The inclusion lift over the photo plane; after tests, if wanted, only where it stands out over the map."""
         if self.reading is None:
             return
-        lift = self.reading.lifts[size_held]
-        self.lift.set_map(lift.lift, norm, "diverging", "lift, SD of a photo's scores; white: too few crops")
+        lift, hides = self.reading.lifts[size_held], only_significant and self.reading.tested
+        values = np.where(lift.p_adj < ALPHA, lift.lift, np.nan) if hides else lift.lift
+        left_out = f"white: too few crops{f' or p ≥ {ALPHA:g}' if hides else ''}"
+        self.lift.set_map(values, norm, "diverging", f"lift, SD of a photo's scores; {left_out}")
         self.lift.title = f"Inclusion lift, {'size held fixed' if size_held else 'raw'}"
         self.lift.alt = f"{self.lift.title} of {self.reading.name}: {self._told_lift(size_held)}"
-        self.under.value = self._told_lift(size_held)
+        self._say(self._told_lift(size_held))
 
     def show_rows(self, tolerance: float) -> None:
         """The corner table for a tolerance, and its correlations over all tolerances."""
         if self.reading is None:
             return
-        own = self.reading
-        tests = (
-            "95 % intervals over photos" if own.tested else "95 % intervals over photos; matched rows need the tests"
-        )
-        title = f"Corners at τ = {fraction(tolerance)} ({tests})"
-        self.forest.value = charts.forest(own.drawn(tolerance), title=title, width=_WIDTH)
-        frame = own.sweep.set_index(["statistic", "tolerance"])
+        self.forest.value, self.curve.value = self._charts[tolerance]
+
+    def draw_charts(self) -> None:
+        """Draw the charts of every tolerance, so that the slider stays quick; again after tests."""
+        if self.reading is not None:
+            own = self.reading
+            self._charts = {each: (self._forest(own, each), self._curve(own, each)) for each in TOLERANCES}
+
+    @staticmethod
+    def _forest(reading: BiasReading, tolerance: float) -> str:
+        tests = "" if reading.tested else "; matched: run tests"
+        title = f"Corners at τ = {fraction(tolerance)} (95 % intervals{tests})"
+        return charts.forest(reading.drawn(tolerance), title=title, width=_WIDTH)
+
+    @staticmethod
+    def _curve(reading: BiasReading, tolerance: float) -> str:
+        frame = reading.sweep.set_index(["statistic", "tolerance"])
         lines = []
         for name, statistic in _SERIES.items():
             rows = frame.loc[statistic].loc[list(TOLERANCES)]
             lines.append(Series(name, rows["estimate"], rows["ci_low"], rows["ci_high"]))
-        self.curve.value = charts.curve(
-            [f"{fraction(each)} ({100 * own.coverage(each):.0f} %)" for each in TOLERANCES],
+        return charts.curve(
+            [f"{fraction(each)} ({100 * reading.coverage(each):.0f} %)" for each in TOLERANCES],
             lines,
             title="Spearman's ρ of score and corners covered",
             marker=TOLERANCES.index(tolerance),
@@ -98,12 +116,10 @@ class BiasPanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
             height=180,
         )
 
-    def show_photo(self, sample: CropSample) -> None:
-        """A photo, or a grey plane of its size where it is not there."""
-        height, width = sample.size()
-        missing = not sample.has_photo
-        self.crops.set_photo(np.full((height, width, 3), 200, np.uint8) if missing else sample.photo)
-        self.crops.title = f"{sample.id}{' (photo not here)' if missing else ''}"
+    def show_photo(self, sample: CropSample, pixels: painter.Photo) -> None:
+        """A photo, or what stands for it where it is not there."""
+        self.crops.set_photo(pixels)
+        self.crops.title = f"{sample.id}{'' if sample.has_photo else ' (photo not here)'}"
 
     def show_crops(self, sample: CropSample, n: int, tolerance: float) -> None:
         """Best crops in full lines, worst in dashes, and how near a corner counts as covered."""
@@ -137,6 +153,9 @@ class BiasPanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         row.paste(right, (_WIDTH - right.width, 0))
         return painter.stack([title, row, *below], gap=10)
 
+    def _say(self, told: str) -> None:
+        self.under.value = f"<div style='line-height:1.4;min-height:2.8em'>{escape(told)}</div>"
+
     def _told_lift(self, size_held: bool) -> str:
         assert self.reading is not None
         lift = self.reading.lifts[size_held]
@@ -149,7 +168,7 @@ class BiasPanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
             f"{(row + 0.5) / height:.2f}), lowest {number(float(np.nanmin(lift.lift)))}"
         )
         if self.reading.tested:
-            told += f"; {100 * float(np.nanmean(lift.p_adj < 0.05)):.0f} % of places with p < 0.05 over the map"
+            told += f"; {100 * float((lift.p_adj < ALPHA).mean()):.0f} % of places with p < {ALPHA:g} over the map"
         return f"{told}."
 
     def point(self, size_held: bool) -> None:
@@ -157,7 +176,7 @@ class BiasPanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         if self.reading is None:
             return
         if not self.lift.pointer:
-            self.under.value = self._told_lift(size_held)
+            self._say(self._told_lift(size_held))
             return
         lift = self.reading.lifts[size_held]
         (x, y), (height, width) = self.lift.pointer, lift.lift.shape
@@ -167,4 +186,4 @@ class BiasPanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         if self.reading.tested:
             told += f" [{number(float(lift.low[row, column]))}, {number(float(lift.high[row, column]))}]"
             told += f", p adj. {number(float(lift.p_adj[row, column]))}"
-        self.under.value = f"{told}; {100 * float(lift.coverage[row, column]):.0f} % of crops hold it."
+        self._say(f"{told}; {100 * float(lift.coverage[row, column]):.0f} % of crops hold it.")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -157,7 +158,8 @@ class BiasReading:
         start, total : int
             Where this stands among the steps of several readings; one takes `STEPS`.
         """
-        lifts, rows = {}, {}
+        lifts: dict[bool, LiftMap] = {}
+        rows: dict[float, pd.DataFrame] = {}
         for held in (False, True):
             progress(start + len(lifts), total)
             lifts[held] = lift_map(self.crops, self.how, size_held=held)
@@ -173,9 +175,10 @@ class BiasReading:
         there = [name for name in ROWS if name in own.index]
         return own.loc[there].rename(index=ROWS).reset_index()
 
-    def row(self, statistic: str, tolerance: float) -> pd.Series:
+    def row(self, statistic: str, tolerance: float) -> pd.Series[Any]:
         """One row of the corner table."""
-        return self.rows[tolerance].set_index("statistic").loc[statistic]
+        own = self.rows[tolerance]
+        return own[own["statistic"] == statistic].iloc[0]
 
     def coverage(self, tolerance: float) -> float:
         """Share of crops that cover a corner."""

@@ -58,7 +58,7 @@ function render({ model, el }) {
   canvas.tabIndex = 0;
   canvas.dataset.frame = "0";
   canvas.dataset.lmSuppressShortcuts = "true"; // JupyterLab's own keys (c copies a cell) stay out of it
-  canvas.style.cssText = "display:block;touch-action:none;outline-offset:2px";
+  canvas.style.cssText = "display:block;touch-action:none;outline-offset:-2px";
   el.append(heading, canvas);
   const context = canvas.getContext("2d");
 
@@ -141,11 +141,15 @@ function render({ model, el }) {
       for (const [u1, v1, u2, v2] of lines) { path.moveTo(x1 + u1 * w, y1 + v1 * h); path.lineTo(x1 + u2 * w, y1 + v2 * h); }
       stroke(path, color, 1);
     }
+    context.restore();
+    stroke(rim, "#ffffff", 4);
+    stroke(rim, ACCENT, 2);
     if (Math.min(w, h) >= MARKED) {
       context.font = "bold 10px sans-serif";
       context.textAlign = "center";
       context.textBaseline = "middle";
       context.lineWidth = 2.5;
+      context.lineJoin = "round"; // outlined digits would have spikes
       for (const [u, v, text] of model.get("marks")) {
         context.strokeStyle = INK;
         context.strokeText(text, x1 + u * w, y1 + v * h);
@@ -153,9 +157,6 @@ function render({ model, el }) {
         context.fillText(text, x1 + u * w, y1 + v * h);
       }
     }
-    context.restore();
-    stroke(rim, "#ffffff", 4);
-    stroke(rim, ACCENT, 2);
     if (!model.get("editable")) return;
     for (const [u, v] of HANDLES) {
       context.fillStyle = "#ffffff";
@@ -196,6 +197,8 @@ function render({ model, el }) {
 
   function draw() {
     asked = 0;
+    // The keys of the menus beside it as well: JupyterLab would move between cells.
+    canvas.closest(".jp-OutputArea-output")?.setAttribute("data-lm-suppress-shortcuts", "true");
     const [H, W] = size();
     per = Math.min(model.get("width") / W, model.get("height") / H);
     shownW = Math.max(1, Math.round(W * per));

@@ -31,7 +31,8 @@ def number(value: float, digits: int = 3) -> str:
     return "–" if np.isnan(value) else f"{value:.{digits}g}".replace("-", "\N{MINUS SIGN}")
 
 
-def _svg(width: float, height: float, title: str, description: str, body: Iterable[str]) -> str:
+def svg_document(width: float, height: float, title: str, description: str, body: Iterable[str]) -> str:
+    """A picture of elements, with a title and a description for those who cannot see it; sizes in CSS pixels."""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" '
         f'height="{height:g}" style="max-width:100%;background:#fff" font-family="sans-serif" font-size="11" '
@@ -40,12 +41,14 @@ def _svg(width: float, height: float, title: str, description: str, body: Iterab
     )
 
 
-def _text(x: float, y: float, text: str, anchor: str = "start", **look: Any) -> str:
+def svg_text(x: float, y: float, text: str, anchor: str = "start", **look: Any) -> str:
+    """A line of text whose baseline starts, or has its middle or end, at a point."""
     extra = "".join(f' {name.replace("_", "-")}="{value}"' for name, value in look.items())
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{extra}>{escape(text)}</text>'
 
 
-def _line(x1: float, y1: float, x2: float, y2: float, colour: str = INK, **look: Any) -> str:
+def svg_line(x1: float, y1: float, x2: float, y2: float, colour: str = INK, **look: Any) -> str:
+    """A straight line; further attributes of SVG with _ for -."""
     extra = "".join(f' {name.replace("_", "-")}="{value}"' for name, value in look.items())
     return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}"{extra}/>'
 
@@ -89,10 +92,10 @@ def bars(
     per = (right - left) / ((high - low) or 1.0)
     zero = left - low * per
     height = top + _ROW * len(own) + 4
-    body = [_text(0, 12, title, font_weight="bold")]
+    body = [svg_text(0, 12, title, font_weight="bold")]
     if other is not None and beside is not None:
         for x, colour, text in ((0, ACCENT, name), (width / 2, MUTED, beside[0])):
-            body += [f'<rect x="{x:g}" y="19" width="9" height="9" fill="{colour}"/>', _text(x + 13, 27, text)]
+            body += [f'<rect x="{x:g}" y="19" width="9" height="9" fill="{colour}"/>', svg_text(x + 13, 27, text)]
     for row, label in enumerate(labels):
         y = top + _ROW * row
         strength = 1.0 if selected in (None, row) else 0.4
@@ -105,11 +108,11 @@ def bars(
                     f'<rect x="{x:.1f}" y="{at:g}" width="{abs(numbers[row]) * per:.1f}" '
                     f'height="{thick if colour == ACCENT else 5}" fill="{colour}" opacity="{strength:g}"/>'
                 )
-        body.append(_text(left - 5, y + 12, label, "end"))
-        body.append(_text(width, y + 12, number(own[row]), "end"))
-    body.append(_line(zero, top - 2, zero, height - 2))
+        body.append(svg_text(left - 5, y + 12, label, "end"))
+        body.append(svg_text(width, y + 12, number(own[row]), "end"))
+    body.append(svg_line(zero, top - 2, zero, height - 2))
     told = ", ".join(f"{label}: {number(value)}" for label, value in zip(labels, own, strict=True))
-    return _svg(width, height, title, told, body)
+    return svg_document(width, height, title, told, body)
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,21 +167,23 @@ def curve(
     def y(value: float) -> float:
         return bottom - (bottom - top) * (value - low) / (high - low)
 
-    body = [_text(0, 12, title, font_weight="bold")]
+    body = [svg_text(0, 12, title, font_weight="bold")]
     for value in np.linspace(low, high, 3):
         body += [
-            _line(left, y(value), right, y(value), "#dddddd"),
-            _text(left - 4, y(value) + 4, number(value), "end"),
+            svg_line(left, y(value), right, y(value), "#dddddd"),
+            svg_text(left - 4, y(value) + 4, number(value), "end"),
         ]
     if reference is not None:
-        body.append(_line(left, y(reference), right, y(reference), INK, stroke_dasharray="1 2"))
+        body.append(svg_line(left, y(reference), right, y(reference), INK, stroke_dasharray="1 2"))
     for place, dash in ((pinned, "4 3"), (marker, "none")):
         if place is not None:
-            body.append(_line(at(place), top, at(place), bottom, INK, stroke_dasharray=dash, opacity=0.6))
+            body.append(svg_line(at(place), top, at(place), bottom, INK, stroke_dasharray=dash, opacity=0.6))
     for place, label in enumerate(x_labels):
-        body.append(_text(at(place), bottom + 13, label, "middle", font_weight="bold" if place == marker else "normal"))
+        body.append(
+            svg_text(at(place), bottom + 13, label, "middle", font_weight="bold" if place == marker else "normal")
+        )
     if x_name:
-        body.append(_text((left + right) / 2, height - 3, x_name, "middle"))
+        body.append(svg_text((left + right) / 2, height - 3, x_name, "middle"))
     for row, (one, parts, colour) in enumerate(zip(series, rows, SERIES_COLOURS, strict=False)):
         values = parts[0]
         if len(parts) == 3:
@@ -189,18 +194,18 @@ def curve(
                 body.append(f'<polygon points="{points}" fill="{colour}" opacity="0.18"/>')
         for a, b in pairwise(range(len(values))):
             if np.isfinite(values[[a, b]]).all():
-                body.append(_line(at(a), y(values[a]), at(b), y(values[b]), colour, stroke_width=1.6))
+                body.append(svg_line(at(a), y(values[a]), at(b), y(values[b]), colour, stroke_width=1.6))
         for i in np.flatnonzero(np.isfinite(values)):
             radius = 5 if i == marker else 2.5
             body.append(f'<circle cx="{at(i):.1f}" cy="{y(values[i]):.1f}" r="{radius}" fill="{colour}"/>')
         legend = one.name if marker is None else f"{one.name}: {_told(parts, marker)}"
         line = 27.0 + 15 * row
-        body += [f'<rect x="0" y="{line - 8:g}" width="9" height="9" fill="{colour}"/>', _text(13, line, legend)]
+        body += [f'<rect x="0" y="{line - 8:g}" width="9" height="9" fill="{colour}"/>', svg_text(13, line, legend)]
     told = "; ".join(
         f"{one.name}: " + ", ".join(f"{x} {_told(parts, i)}" for i, x in enumerate(x_labels))
         for one, parts in zip(series, rows, strict=True)
     )
-    return _svg(width, height, title, told, body)
+    return svg_document(width, height, title, told, body)
 
 
 def _told(parts: Sequence[npt.NDArray[np.float64]], place: int) -> str:
@@ -224,25 +229,25 @@ def forest(rows: pd.DataFrame, *, title: str, reference: float | None = 0.0, wid
     ends = rows[["estimate", "ci_low", "ci_high"]].to_numpy(np.float64)
     every = np.append(ends[np.isfinite(ends)], [] if reference is None else [reference])
     low, high = (float(every.min()), float(every.max())) if every.size else (0.0, 1.0)
-    left, right = 12 + 6.2 * max((len(str(name)) for name in rows["statistic"]), default=0), width - 132.0
+    left, right = 12 + 7 * max((len(str(name)) for name in rows["statistic"]), default=0), width - 160.0
     right = max(right, left + 80)
     per = (right - left) / ((high - low) or 1.0)
     height = 26 + _ROW * len(rows)
-    body = [_text(0, 12, title, font_weight="bold")]
+    body = [svg_text(0, 12, title, font_weight="bold")]
     if reference is not None:
         x = left + (reference - low) * per
-        body.append(_line(x, 18, x, height - 2, MUTED))
+        body.append(svg_line(x, 18, x, height - 2, MUTED))
     told = []
     for row, (name, (estimate, start, stop)) in enumerate(zip(rows["statistic"], ends, strict=True)):
         y = 28.0 + _ROW * row
         if np.isfinite([start, stop]).all():
-            body.append(_line(left + (start - low) * per, y, left + (stop - low) * per, y, ACCENT, stroke_width=2))
+            body.append(svg_line(left + (start - low) * per, y, left + (stop - low) * per, y, ACCENT, stroke_width=2))
         if np.isfinite(estimate):
             body.append(f'<circle cx="{left + (estimate - low) * per:.1f}" cy="{y:g}" r="4" fill="{ACCENT}"/>')
         text = f"{number(estimate)} [{number(start)}, {number(stop)}]"
-        body += [_text(left - 8, y + 4, str(name), "end"), _text(right + 8, y + 4, text)]
+        body += [svg_text(left - 8, y + 4, str(name), "end"), svg_text(right + 8, y + 4, text)]
         told.append(f"{name}: {text}")
-    return _svg(max(width, right + 132), height, title, "; ".join(told), body)
+    return svg_document(max(width, right + 160), height, title, "; ".join(told), body)
 
 
 def table(frame: pd.DataFrame, caption: str = "", digits: int = 3) -> str:

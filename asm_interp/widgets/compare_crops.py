@@ -21,6 +21,7 @@ from asm_interp.widgets.charts import number
 from asm_interp.widgets.controls import checkpoint_menu, opacity_slider
 from asm_interp.widgets.photos import Given
 from asm_interp.widgets.readers import Readers
+from asm_interp.widgets.rows import flow
 from asm_interp.widgets.score_maps import ScoreMaps
 from asm_interp.widgets.svg_image import svg_image
 from asm_interp.widgets.view import View, guarded
@@ -61,9 +62,9 @@ class CompareCrops(View):
         super().__init__(photo, maps=maps)
         self.checkpoint = str(checkpoint or DEFAULT_CHECKPOINT)
         self._readers = Readers(self.maps)
-        self._opening = True
-        self.canvases = {name: MapCanvas(editable=True, width=360, height=300) for name in ("a", "b")}
-        self.map = MapCanvas(width=360, height=300)
+        self._opening, self._hinted = True, ""
+        self.canvases = {name: MapCanvas(editable=True, width=400, height=300) for name in ("a", "b")}
+        self.map = MapCanvas(width=400, height=300)
         self.by_region, self.by_partition = widgets.HTML(), widgets.HTML()
         self._build()
         self.picker.observe(self._open, "photo")
@@ -95,12 +96,11 @@ class CompareCrops(View):
             self.presets[name].observe(self._take_preset, "value")
         self.children = [
             self.picker,
-            widgets.HBox([self.menu, self.opacity_slider]),
-            widgets.HBox([*self.presets.values(), self.swap_button]),
+            flow(self.menu, self.opacity_slider),
+            flow(*self.presets.values(), self.swap_button),
             self.status,
-            widgets.HBox([*self.canvases.values(), self.map], layout=widgets.Layout(gap="12px")),
+            flow(*self.canvases.values(), self.map, widgets.VBox([self.by_region, self.by_partition])),
             self.readout,
-            widgets.HBox([self.by_region, self.by_partition], layout=widgets.Layout(gap="24px")),
         ]
 
     # ---- state to pictures
@@ -108,6 +108,7 @@ class CompareCrops(View):
     @guarded
     def _open(self, change: object) -> None:
         """A photo, or a checkpoint, that was not on view before."""
+        self.say()
         photo = self.photo
         if self._readers.has(photo, self.checkpoint):
             self.reader = self._readers.get(photo, self.checkpoint)
@@ -130,8 +131,11 @@ class CompareCrops(View):
             if not (only_checkpoint and self.crop_a and self.crop_b):
                 self.crop_a = self.ready["best crop 1"]
                 # Where the whole photo is the best crop, the second best makes a comparison.
-                self.crop_b = next(box for name in ("whole photo", "best crop 2", "centre, two thirds of each side")
-                                   if (box := self.ready.get(name)) not in (None, self.crop_a))
+                self.crop_b = next(
+                    box
+                    for name in ("whole photo", "best crop 2", "centre, two thirds of each side")
+                    if (box := self.ready.get(name)) not in (None, self.crop_a)
+                )
             for canvas in (*self.canvases.values(), self.map):
                 canvas.set_photo(photo)
         finally:
@@ -150,6 +154,9 @@ class CompareCrops(View):
     def _stay_rectangle(self, change: dict[str, Any]) -> None:
         if change["new"] != "rectangle":
             change["owner"].shape = "rectangle"
+            self._hinted = (
+                "crop_a" if change["owner"] is self.canvases["a"] else "crop_b"
+            )  # it made the crop square too
             self.say("The exact split is of rectangles; circles are in CropCanvas.")
 
     @guarded
@@ -165,9 +172,11 @@ class CompareCrops(View):
             self.crop_a, self.crop_b = b, a
 
     @guarded
-    def _follow_crops(self, change: object) -> None:
+    def _follow_crops(self, change: dict[str, Any]) -> None:
         if not self._opening:
-            self.say()
+            if change["name"] != self._hinted:
+                self.say()
+            self._hinted = ""
             self._show()
 
     def _show(self) -> None:
@@ -235,8 +244,8 @@ class CompareCrops(View):
     # ---- telling
 
     def _told_regions(self) -> str:
-        parts = [f"{_MEANING[row.region]} {signed(row.difference)}" for row in self.regions.itertuples()]
-        return "; ".join(parts)
+        parts = zip(self.regions["region"], self.regions["difference"].astype(float), strict=True)
+        return "; ".join(f"{_MEANING[region]} {signed(difference)}" for region, difference in parts)
 
     def _told(self) -> str:
         found = self.comparison
@@ -244,10 +253,10 @@ class CompareCrops(View):
             text = f"A and B are the same crop, score {number(found.score_a, 4)}."
         else:
             table = found.partitions.set_index("partition")["difference"]
-            most = int(table.abs().idxmax())
+            most = int(table.abs().to_numpy().argmax())
             text = (
                 f"A {number(found.score_a, 4)} − B {number(found.score_b, 4)} = <b>{signed(found.difference)}</b>: "
-                f"{self._told_regions()}. Of the partitions, {most} counts most ({signed(table[most])})."
+                f"{self._told_regions()}. Of the partitions, {most} counts most ({signed(float(table[most]))})."
             )
         why = (
             "Gained and lost count beyond the photo's average; moved is the same content at another place of the crop, "
@@ -260,19 +269,26 @@ class CompareCrops(View):
         return {"φ and difference": str(self.reader.norm)}
 
     def numbers(self) -> pd.DataFrame:
-        """Both splits: split, part, a and b (contributions to the scores; for partitions only), difference; and the sum."""
+        """Both splits, and the sum: split, part, a and b (what partitions add to the scores), difference."""
         found = self.comparison
         regions = self.regions.rename(columns={"region": "part"})[["part", "difference"]].assign(split="region")
         partitions = found.partitions.rename(columns={"partition": "part"}).assign(split="partition")
-        total = {"split": "sum", "part": "A − B", "a": found.score_a, "b": found.score_b, "difference": found.difference}
+        total = {
+            "split": "sum",
+            "part": "A − B",
+            "a": found.score_a,
+            "b": found.score_b,
+            "difference": found.difference,
+        }
         table = pd.concat([regions, partitions, pd.DataFrame([total])], ignore_index=True)
         return table[["split", "part", "a", "b", "difference"]]
 
     def picture(self) -> Image.Image:
         """Both crops, the map of their difference and the bars."""
         panels = [("", canvas.image()) for canvas in (*self.canvases.values(), self.map)]
-        panels += [("", svg_image(each.value)) for each in (self.by_region, self.by_partition)]
-        return painter.compose(panels, self.description(), columns=3)
+        bars = painter.stack([svg_image(each.value) for each in (self.by_region, self.by_partition)])
+        panels.append(("", bars))
+        return painter.compose(panels, self.description(), columns=2)
 
     def sweep(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """See `View.sweep`: A against B as it is, and against each ready crop."""

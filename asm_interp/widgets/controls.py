@@ -19,7 +19,7 @@ def checkpoint_menu(view: Guarded, name: str = "checkpoint") -> widgets.Dropdown
         value=now,
         description="Model",
         tooltip="Checkpoint whose scores are shown",
-        layout=widgets.Layout(width="300px"),
+        layout=widgets.Layout(width="270px"),
     )
 
     def widen(change: dict[str, str]) -> None:
@@ -41,7 +41,7 @@ def opacity_slider(view: Guarded, *canvases: MapCanvas) -> widgets.FloatSlider:
         step=0.05,
         description="Opacity",
         tooltip="Of the map over the photo; at 0 the photo is in colour",
-        layout=widgets.Layout(width="260px"),
+        layout=widgets.Layout(width="250px"),
     )
     t.link((view, "opacity"), (slider, "value"))
     for canvas in canvases:

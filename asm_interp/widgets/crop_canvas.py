@@ -68,7 +68,7 @@ class CropCanvas(View):
         super().__init__(photo, maps=maps)
         self.checkpoint = str(checkpoint or DEFAULT_CHECKPOINT)
         self._readers: OrderedDict[tuple[str, str], CropReader] = OrderedDict()
-        self.canvas = MapCanvas(editable=True, width=520, height=400)
+        self.canvas = MapCanvas(editable=True, width=460, height=360)
         self.bars = widgets.HTML()
         self._build()
         self.picker.observe(self._open, "photo")
@@ -82,14 +82,17 @@ class CropCanvas(View):
 
     def _build(self) -> None:
         self.menu = checkpoint_menu(self)
-        self.layer_menu = widgets.ToggleButtons(
-            options=LAYERS, description="Map", tooltip="What lies over the photo", style={"button_width": "auto"}
+        self.layer_menu = widgets.Dropdown(
+            options=LAYERS,
+            description="Map",
+            tooltip="What lies over the photo",
+            layout=widgets.Layout(width="280px"),
         )
-        self.shape_menu = widgets.ToggleButtons(
+        self.shape_menu = widgets.Dropdown(
             options=["rectangle", "circle"],
             description="Shape",
             tooltip="Key C on the picture",
-            style={"button_width": "auto"},
+            layout=widgets.Layout(width="190px"),
         )
         self.aspect_box = widgets.Combobox(
             options=["1:1", "4:3", "3:2", "16:9", "3:4", "2:3", "9:16"],
@@ -97,13 +100,13 @@ class CropCanvas(View):
             description="Aspect",
             tooltip="Width over height that the crop keeps; empty for free",
             continuous_update=False,
-            layout=widgets.Layout(width="220px"),
+            layout=widgets.Layout(width="200px"),
         )
         self.guide_menu = widgets.Dropdown(
             options={"none": "", "thirds": "thirds", "centre cross": "centre", "diagonals": "diagonals"},
             description="Guides",
             tooltip="Lines drawn into the crop",
-            layout=widgets.Layout(width="200px"),
+            layout=widgets.Layout(width="190px"),
         )
         self.opacity_slider = opacity_slider(self, self.canvas)
         self.show_best = widgets.Checkbox(
@@ -114,7 +117,8 @@ class CropCanvas(View):
             rows=_LISTED,
             description="Best",
             tooltip="Click a crop to take it",
-            layout=widgets.Layout(width="330px"),
+            layout=widgets.Layout(width="350px"),
+            style={"description_width": "34px"},
         )
         for control, name in (
             (self.layer_menu, "layer"),
@@ -129,12 +133,12 @@ class CropCanvas(View):
         self.best_list.observe(self._take_best, "value")
         self.show_best.observe(self._outline_best, "value")
         side = widgets.VBox(
-            [self.bars, self.best_list, self.show_best], layout=widgets.Layout(width="360px", margin="0 0 0 12px")
+            [self.bars, self.best_list, self.show_best], layout=widgets.Layout(width="370px", margin="0 0 0 12px")
         )
         self.children = [
             self.picker,
-            widgets.HBox([self.menu, self.layer_menu]),
-            widgets.HBox([self.opacity_slider, self.shape_menu, self.aspect_box, self.guide_menu]),
+            widgets.HBox([self.menu, self.layer_menu, self.opacity_slider]),
+            widgets.HBox([self.shape_menu, self.aspect_box, self.guide_menu]),
             self.status,
             widgets.HBox([self.canvas, side]),
             self.readout,
@@ -233,8 +237,10 @@ class CropCanvas(View):
         """The update path: crop to score, φ, bars and read-out."""
         self.reading = self.reader.read(self.crop, self.shape)
         self.score = self.reading.score
+        told = self._told(self.reading)
         with self.canvas.hold_sync():
             self.canvas.crop = list(self.crop)
+            self.canvas.alt = f"{self.picker.name} with a crop. {told}"
             if self.layer == "phi":
                 self._paint_phi()
         own = self.reading.partitions["own"].to_numpy()
@@ -244,9 +250,9 @@ class CropCanvas(View):
         self.bars.value = charts.bars(
             labels, own, title="What each partition adds to the score", limits=limits, width=350
         )
-        told = self._told(self.reading)
-        self.readout.value = f"<div>{told}</div><div style='color:#555'>{self._told_scale()}</div>"
-        self.canvas.alt = f"{self.picker.name} with a crop. {told}"
+        self.readout.value = (
+            f"<div style='line-height:1.45'>{told}<div style='color:#555'>{self._told_scale()}</div></div>"
+        )
 
     def _paint_phi(self) -> None:
         label = "φ: the pixel's score in its partition, beyond the photo's mean"

@@ -58,6 +58,8 @@ class CropReader:
     ----------
     norm : Normalisation
         Scale of φ, the same for every crop of the photo; 0 is the photo's mean of each channel.
+    channels : array of uint8, [L, h, w]
+        Index images of the channels, each less its mean over the photo, on that scale.
     limits : (float, float)
         Ends of an axis that holds most partitions' own contributions.
     """
@@ -68,7 +70,7 @@ class CropReader:
         values = self.centred.values
         step = max(1, int(np.ceil(np.sqrt(values.numel() / _VALUES))))
         self.norm = Normalisation.fit(values[:, ::step, ::step].numpy(), mode="percentile", center=0.0)
-        self._channels = painter.indices(values.numpy(), self.norm)
+        self.channels = painter.indices(values.numpy(), self.norm)
         self._table = integral_image(values)
         self._means = score_map.values.double().mean((1, 2)).numpy()
         self._best: dict[tuple[str, Shape, int], pd.DataFrame] = {}
@@ -126,7 +128,7 @@ class CropReader:
         """Index image of a rectangle in map pixels, put together from one block for each cell of the raster."""
         pattern = self.score_map.pattern
         n_rows, n_columns = pattern.shape
-        _, height, width = self._channels.shape
+        _, height, width = self.channels.shape
         # Pixel i is in a cell if its centre, i + 1/2, is.
         x = np.ceil(np.linspace(mapped[0], mapped[2], n_columns + 1) - 0.5).clip(0, width).astype(int)
         y = np.ceil(np.linspace(mapped[1], mapped[3], n_rows + 1) - 0.5).clip(0, height).astype(int)
@@ -141,7 +143,7 @@ class CropReader:
             for column in range(n_columns):
                 rows, columns = slice(y[row], y[row + 1]), slice(x[column], x[column + 1])
                 place = (slice(y[row] - y[0], y[row + 1] - y[0]), slice(x[column] - x[0], x[column + 1] - x[0]))
-                phi[place] = self._channels[pattern.labels[row, column], rows, columns]
+                phi[place] = self.channels[pattern.labels[row, column], rows, columns]
         down, across = self.score_map.scale
         return phi, [x[0] / across, y[0] / down, x[-1] / across, y[-1] / down]
 
@@ -153,8 +155,8 @@ class CropReader:
         phi = painter.indices(why.pixel_scores, self.norm)
         down, across = self.score_map.scale
         # The pixels whose centres it holds, as `explain_circle` takes them, start at the first such centre.
-        left = min(int(np.ceil((cx - r) * across - 0.5)), self._channels.shape[2] - phi.shape[1])
-        top = min(int(np.ceil((cy - r) * down - 0.5)), self._channels.shape[1] - phi.shape[0])
+        left = min(int(np.ceil((cx - r) * across - 0.5)), self.channels.shape[2] - phi.shape[1])
+        top = min(int(np.ceil((cy - r) * down - 0.5)), self.channels.shape[1] - phi.shape[0])
         left, top = max(left, 0), max(top, 0)
         covers = [left / across, top / down, (left + phi.shape[1]) / across, (top + phi.shape[0]) / down]
         return self._reading(own, areas, phi, covers)

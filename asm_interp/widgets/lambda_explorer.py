@@ -122,8 +122,8 @@ class LambdaExplorer(View):
         self._masses: dict[tuple[str, str], FloatArray] = {}
         self._alike: dict[object, float] = {}
         self.family, self.lam, self.pinned = self._start(checkpoint)
-        self.canvases = tuple(MapCanvas(width=390, height=300) for _ in range(3))
-        self._on_canvases = ""
+        self.canvases = tuple(MapCanvas(width=270, height=260) for _ in range(3))
+        self._on_canvases, self._changing = "", False
         self._build()
         self.picker.observe(self._prepare, "photo")
         self.observe(self._change_family, "family")
@@ -168,11 +168,11 @@ class LambdaExplorer(View):
             tooltip="Checkpoints that differ in λ alone",
             layout=widgets.Layout(width="230px"),
         )
-        kind = widgets.ToggleButtons(
+        kind = widgets.Dropdown(
             options={label: name for name, label in NAMES.items()},
             description="Map",
             tooltip="Mean, or spread, of a pixel's scores over the places it may take in a crop",
-            style={"button_width": "auto"},
+            layout=widgets.Layout(width="180px"),
         )
         center = widgets.Dropdown(
             options={"taken off": "channel", "left in": "none"},
@@ -201,8 +201,8 @@ class LambdaExplorer(View):
             widgets.HBox([family, kind, center, mode]),
             widgets.HBox([self.slider, self.pin_menu, opacity_slider(self, *self.canvases)]),
             self.status,
-            widgets.HBox(list(self.canvases), layout=widgets.Layout(gap="12px")),
-            widgets.HBox([self.curves, self.readout], layout=widgets.Layout(gap="16px")),
+            widgets.HBox(list(self.canvases), layout=widgets.Layout(grid_gap="12px")),
+            widgets.HBox([self.curves, self.readout], layout=widgets.Layout(grid_gap="16px")),
         ]
 
     # ---- preparing
@@ -212,11 +212,13 @@ class LambdaExplorer(View):
         lambdas = self._family.lambdas
         options = [(f"{lam:g}", lam) for lam in lambdas]
         lam, pinned = (now if now in lambdas else lambdas[0] for now in (self.lam, self.pinned))
-        with self.hold_trait_notifications():
+        self._changing = True  # new options reset the menus on the way
+        try:
             for control, value in ((self.slider, lam), (self.pin_menu, pinned)):
                 control.options = options
                 control.value = value
-            self.lam, self.pinned = lam, pinned
+        finally:
+            self._changing = False
         self._prepare(None)
 
     @property
@@ -266,6 +268,8 @@ class LambdaExplorer(View):
     @guarded
     def _pin(self, change: object) -> None:
         """The pinned map and the scale of differences; then all the rest."""
+        if self._changing:
+            return
         self.gaps = self.now.differences(self.pinned)
         here, there, gap = self.canvases
         with here.hold_sync(), there.hold_sync(), gap.hold_sync():
@@ -287,6 +291,8 @@ class LambdaExplorer(View):
     @guarded
     def _show(self, change: object) -> None:
         """The update path of the slider."""
+        if self._changing:
+            return
         here, _, gap = self.canvases
         norm, gaps = self.gaps
         mine, theirs = self._best_box(self.lam), self._best_box(self.pinned)
@@ -298,7 +304,7 @@ class LambdaExplorer(View):
             gap.set_indices(gaps[self.lam], norm, "diverging", label)
             gap.title, gap.alt = "difference: this − pinned", f"{self.picker.name}, {label}"
         self.curves.value = "".join(self._charts())
-        self.readout.value = self._told()
+        self.readout.value = f"<div style='line-height:1.45'>{self._told()}</div>"
 
     def _charts(self) -> list[str]:
         lambdas = self._family.lambdas

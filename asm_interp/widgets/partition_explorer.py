@@ -7,12 +7,10 @@ from typing import Any, ClassVar
 
 import ipywidgets as widgets
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import traitlets as t
 from PIL import Image
 
-from asm_interp.analysis.counterfactual import move_region, silence_partition, swap_partitions
 from asm_interp.analysis.partitions import partition_matrix
 from asm_interp.geometry.boxes import FloatArray, iou
 from asm_interp.model.checkpoint import DEFAULT_CHECKPOINT
@@ -23,28 +21,22 @@ from asm_interp.widgets import charts, painter
 from asm_interp.widgets.canvas import MapCanvas, outline
 from asm_interp.widgets.charts import number
 from asm_interp.widgets.controls import checkpoint_menu, opacity_slider
+from asm_interp.widgets.partition_change import ACTIONS, PartitionChange
 from asm_interp.widgets.partition_tiles import partition_tiles
 from asm_interp.widgets.photos import Given
 from asm_interp.widgets.readers import Readers
+from asm_interp.widgets.rows import flow
 from asm_interp.widgets.score_maps import ScoreMaps
 from asm_interp.widgets.svg_image import svg_image
 from asm_interp.widgets.view import View, guarded
 from asm_interp.widgets.wording import CORNERS, box_text, signed
 
-ACTIONS = {
-    "as it is": "none",
-    "silence: say what all say (θavg)": "content",
-    "silence: say nothing": "mean",
-    "swap with another": "swap",
-    "move what lies in it": "move",
-}
 BEST = "#ffe14d"
 """Colour of best crops on a photo, told from the white borders of partitions."""
 
 _SHOWN = 3  # best crops on the photo
+_NOISE = 1e-6  # of the largest contribution: less is rounding of single precision
 _KEPT = 64  # answers of the search
-
-What = tuple[Any, ...]
 
 
 class PartitionExplorer(View):
@@ -91,11 +83,11 @@ class PartitionExplorer(View):
         super().__init__(photo, maps=maps)
         self.checkpoint = str(checkpoint or DEFAULT_CHECKPOINT)
         self._readers = Readers(self.maps)
-        self._found: dict[What, pd.DataFrame] = {}
-        self._opening = True
-        self.tiles_canvas = MapCanvas(width=380, height=380, grey=False)
-        self.before = MapCanvas(editable=True, width=350, height=300)
-        self.after = MapCanvas(width=350, height=300)
+        self._found: dict[tuple[object, ...], pd.DataFrame] = {}
+        self._opening, self._hinted = True, False
+        self.tiles_canvas = MapCanvas(width=400, height=340, grey=False)
+        self.before = MapCanvas(editable=True, width=400, height=320)
+        self.after = MapCanvas(width=400, height=320)
         self.bars, self.crops_table = widgets.HTML(), widgets.HTML()
         self._build()
         self.picker.observe(self._open, "photo")
@@ -147,12 +139,12 @@ class PartitionExplorer(View):
         self.tiles_canvas.observe(self._pick, "clicked")
         self.children = [
             self.picker,
-            widgets.HBox([self.menu, self.opacity_slider]),
-            widgets.HBox([self.partition_slider, self.action_menu, self.other_slider, self.dx_slider, self.dy_slider]),
+            flow(self.menu, self.opacity_slider),
+            flow(self.partition_slider, self.action_menu, self.other_slider, self.dx_slider, self.dy_slider),
             self.status,
-            widgets.HBox([self.tiles_canvas, self.before, self.after], layout=widgets.Layout(gap="12px")),
+            flow(self.tiles_canvas, self.before, self.after, self.bars),
             self.readout,
-            widgets.HBox([self.bars, self.crops_table], layout=widgets.Layout(gap="24px")),
+            self.crops_table,
         ]
 
     # ---- state to pictures
@@ -160,6 +152,7 @@ class PartitionExplorer(View):
     @guarded
     def _open(self, change: object) -> None:
         """A photo, or a checkpoint, that was not on view before."""
+        self.say()
         photo = self.photo
         if self._readers.has(photo, self.checkpoint):
             reader = self._readers.get(photo, self.checkpoint)
@@ -168,7 +161,6 @@ class PartitionExplorer(View):
                 reader = self._readers.get(photo, self.checkpoint)
                 reader.best()
         self.reader, self.pattern = reader, reader.score_map.pattern
-        self._channels = painter.indices(reader.centred.values.numpy(), reader.norm)
         self._found.clear()
         last = self.pattern.n_partitions - 1
         height, width = photo.shape[:2]
@@ -202,7 +194,7 @@ class PartitionExplorer(View):
     @guarded
     def _stay_rectangle(self, change: dict[str, Any]) -> None:
         if change["new"] != "rectangle":
-            self.before.shape = "rectangle"
+            self.before.shape, self._hinted = "rectangle", True  # a crop made square follows
             self.say("Partitions of circles are in CropCanvas; here crops are rectangles.")
 
     @guarded
@@ -215,7 +207,9 @@ class PartitionExplorer(View):
     def _follow_crop(self, change: object) -> None:
         if self._opening:
             return
-        self.say()
+        if not self._hinted:
+            self.say()
+        self._hinted = False
         for canvas in (self.before, self.after):
             canvas.crop = list(self.crop)
         self._show()
@@ -230,7 +224,7 @@ class PartitionExplorer(View):
         self.reading = self.reader.read(list(self.crop))
         own = self.reading.partitions["own"].to_numpy()
         titles = [f"{partition}: {signed(value)}" for partition, value in enumerate(own)]
-        self._tiles = partition_tiles(self.photo, self._channels, self.crop, self.pattern, titles)
+        self._tiles = partition_tiles(self.photo, self.reader.channels, self.crop, self.pattern, titles)
         with self.tiles_canvas.hold_sync():
             self.tiles_canvas.set_photo(self._tiles.base, grey=False)
             label = "each channel over the crop, its mean over the photo taken off; the crop reads what is framed"
@@ -239,20 +233,19 @@ class PartitionExplorer(View):
 
     def _show_choice(self) -> None:
         """The update path of the controls: the maps and numbers at once, the search for crops after them."""
-        n = self.pattern.n_partitions
-        for name in ("partition", "other"):
-            if not 0 <= getattr(self, name) < n:
-                raise ValueError(f"{self.pattern.name} has partitions 0 to {n - 1}, got {name} {getattr(self, name)}")
-        self.changed = self._changed_map()
-        marked = [outline(self._tiles.boxes[self.partition], color=painter.ACCENT, width=3)]
+        change = PartitionChange(self.action, self.partition, self.other, self.dx, self.dy)
+        self.changed, self.change = change.apply(self.reader.centred, self.crop), change
+        marked = [outline(self._tiles.boxes[self.partition].tolist(), color=painter.ACCENT, width=3)]
         if self.action == "swap" and self.other != self.partition:
-            marked.append(outline(self._tiles.boxes[self.other], color=painter.INK, dash=True, width=2))
+            marked.append(outline(self._tiles.boxes[self.other].tolist(), color=painter.INK, dash=True, width=2))
         self.tiles_canvas.outlines = marked
         self.own = self.reading.partitions["own"].to_numpy()
         self.own_after = self.own if self.action == "none" else _contributions(self.changed, self.crop)
         label = f"channel {self.partition}, its mean over the photo taken off"
-        self._show_on(self.before, self._channels[self.partition], label)
-        self.before.title = f"Channel {self.partition}" if self.action == "none" else f"Before: channel {self.partition}"
+        self._show_on(self.before, self.reader.channels[self.partition], label)
+        self.before.title = (
+            f"Channel {self.partition}" if self.action == "none" else f"Before: channel {self.partition}"
+        )
         told = self.tiles_canvas.title = f"{self.pattern.name}: what each partition adds"
         self.tiles_canvas.alt = f"{told}. {self._told()}"
         self._show_bars()
@@ -267,7 +260,7 @@ class PartitionExplorer(View):
         if self.action != "none":
             changed = painter.indices(self.changed.values[self.partition].numpy(), self.reader.norm)
             self._show_on(self.after, changed, label)
-            self.after.title = f"After: {self._action_title()}"
+            self.after.title = f"After: {self.change.title}"
         self._show_crops()
 
     def _show_on(self, canvas: MapCanvas, image: painter.Indices, label: str) -> None:
@@ -289,40 +282,19 @@ class PartitionExplorer(View):
         """Best crops before and after; the search takes longer than the rest."""
         self.best, self.best_after = self.reader.best(), self._search()
         for canvas, crops in ((self.before, self.best), (self.after, self.best_after)):
-            corners = crops[CORNERS].head(_SHOWN).to_numpy(float)
-            canvas.outlines = [outline(box, str(rank), color=BEST, dash=True) for rank, box in enumerate(corners, start=1)]
-        self.crops_table.value = charts.table(self._crops(), "Best crops" + (self.action != "none") * ", before and after")
+            corners = crops[CORNERS].head(_SHOWN).to_numpy(float).tolist()
+            canvas.outlines = [
+                outline(box, str(rank), color=BEST, dash=True) for rank, box in enumerate(corners, start=1)
+            ]
+        self.crops_table.value = charts.table(
+            self._crops(), "Best crops" + (self.action != "none") * ", before and after"
+        )
         self.readout.value = self._told() + self._told_crops()
-
-    # ---- what is done to the map
-
-    def _changed_map(self) -> ScoreMap:
-        before = self.reader.centred
-        if self.action in ("content", "mean"):
-            return silence_partition(before, self.partition, self.action)
-        if self.action == "swap":
-            return swap_partitions(before, self.partition, self.other)
-        if self.action == "move":
-            height, width = self.photo.shape[:2]
-            return move_region(before, self._region(), self.dx * width, self.dy * height)
-        return before
-
-    def _region(self) -> npt.NDArray[np.bool_]:
-        """Pixels of the photo that the crop has in the partition, [H, W]."""
-        x1, y1, x2, y2 = self.crop
-        height, width = self.photo.shape[:2]
-        v, u = (np.arange(height) + 0.5 - y1) / (y2 - y1), (np.arange(width) + 0.5 - x1) / (x2 - x1)
-        rows, columns = np.flatnonzero((v >= 0) & (v < 1)), np.flatnonzero((u >= 0) & (u < 1))
-        inside = np.zeros((height, width), bool)
-        inside[np.ix_(rows, columns)] = self.pattern.partition_at(u[None, columns], v[rows, None]) == self.partition
-        return inside
 
     def _search(self) -> pd.DataFrame:
         if self.action == "none":
             return self.reader.best()
-        what: What = (self.action, self.partition)
-        what += (self.other,) if self.action == "swap" else ()
-        what += (self.dx, self.dy, *self.crop) if self.action == "move" else ()
+        what = self.change.depends_on(self.crop)
         if what not in self._found:
             if len(self._found) >= _KEPT:
                 self._found.pop(next(iter(self._found)))
@@ -330,25 +302,6 @@ class PartitionExplorer(View):
         return self._found[what]
 
     # ---- telling
-
-    def _action_title(self) -> str:
-        k = self.partition
-        return {
-            "none": "",
-            "content": f"{k} says θavg",
-            "mean": f"{k} says nothing",
-            "swap": f"{k} reads channel {self.other}",
-            "move": f"channel {k}, content moved",
-        }[self.action]
-
-    def _action_text(self) -> str:
-        return {
-            "none": "as it is",
-            "content": f"partition {self.partition} says what all say (θavg)",
-            "mean": f"partition {self.partition} says nothing",
-            "swap": f"partitions {self.partition} and {self.other} read each other's channel",
-            "move": f"what lies in partition {self.partition} is moved {signed(self.dx)} of the width, {signed(self.dy)} of the height",
-        }[self.action]
 
     def _told(self) -> str:
         own, k = self.own, self.partition
@@ -362,7 +315,7 @@ class PartitionExplorer(View):
         )
         if self.action != "none":
             text += (
-                f"<br>{self._action_text().capitalize()}: this crop goes from {signed(own.sum())} to "
+                f"<br>{self.change}: this crop goes from {signed(own.sum())} to "
                 f"{signed(self.own_after.sum())}, <b>{signed(self.own_after.sum() - own.sum())}</b>."
             )
         return f"<div>{text}</div>"
@@ -411,5 +364,5 @@ def _contributions(score_map: ScoreMap, crop: list[float]) -> FloatArray:
     """What each partition adds to a crop's score, [L]."""
     mapped = score_map.to_map(np.asarray(crop, np.float64)[None])[0]
     matrix = partition_matrix(cell_means(score_map.values, mapped, score_map.pattern).numpy(), score_map.pattern)
-    return np.asarray(score_map.pattern.areas * np.diagonal(matrix))
-
+    found = np.asarray(score_map.pattern.areas * np.diagonal(matrix))
+    return np.where(np.abs(found) < _NOISE * np.abs(found).max(), 0.0, found)

@@ -67,6 +67,7 @@ class PhotoPicker(Guarded):
             layout=widgets.Layout(width="220px"),
         )
         super().__init__(name=start, photo=self._known[start])
+        self.status.layout.min_height = "0"
         self.sample.observe(self._take_sample, "value")
         self._choose(start)
         self.children = [widgets.HBox([self.sample, self.upload, self.path]), self.status]

@@ -23,6 +23,7 @@ from asm_interp.widgets.canvas import MapCanvas, outline
 from asm_interp.widgets.charts import number
 from asm_interp.widgets.controls import checkpoint_menu, opacity_slider
 from asm_interp.widgets.readers import Readers
+from asm_interp.widgets.rows import flow
 from asm_interp.widgets.scatter import Scatter
 from asm_interp.widgets.score_maps import ScoreMaps
 from asm_interp.widgets.stepper import Stepper
@@ -90,7 +91,7 @@ class RankedCrops(View):
         self._readers = Readers(self.maps)
         self._opening = True
         self.canvas = MapCanvas(width=400, height=320)
-        self.scatter = Scatter("annotated score", "model's score", width=340, height=320)
+        self.scatter = Scatter("annotated score", "model's score", width=400, height=320)
         self._build()
         self._open(None)
         self.observe(self._open, ["data", "root", "split"])
@@ -106,13 +107,13 @@ class RankedCrops(View):
             value=self.data,
             description="Crops",
             tooltip="Annotated crops: planted worlds, or a published data set from its folder",
-            layout=widgets.Layout(width="360px"),
+            layout=widgets.Layout(width="330px"),
         )
         self.root_box = widgets.Text(
             placeholder="folder of the data set, then Enter",
             continuous_update=False,
             tooltip="Folder with the data set's files, for published data",
-            layout=widgets.Layout(width="300px"),
+            layout=widgets.Layout(width="250px"),
         )
         self.split_menu = widgets.Dropdown(
             options=["all", "train", "val", "test"],
@@ -124,9 +125,9 @@ class RankedCrops(View):
         self.lists = {
             name: widgets.Select(
                 options=[],
-                rows=16,
+                rows=9,
                 tooltip=f"Crops, best first {title}; choose one",
-                layout=widgets.Layout(width="175px", height="320px"),
+                layout=widgets.Layout(width="400px"),
             )
             for name, title in (("annotated", "by annotation"), ("predicted", "by the model"))
         }
@@ -143,16 +144,14 @@ class RankedCrops(View):
         self.canvas.observe(self._take_place, "clicked")
         for each in self.lists.values():
             each.observe(self._take_row, "value")
-        titled = [
-            widgets.VBox([widgets.HTML(f"<b>{title}</b>"), self.lists[name]])
-            for name, title in _LISTS.items()
-        ]
+        titled = [widgets.VBox([widgets.HTML(f"<b>{title}</b>"), self.lists[name]]) for name, title in _LISTS.items()]
         self.children = [
-            widgets.HBox([self.data_menu, self.root_box, self.split_menu]),
-            widgets.HBox([self.menu, self.stepper, self.opacity_slider]),
+            flow(self.data_menu, self.root_box, self.split_menu),
+            flow(self.menu, self.stepper, self.opacity_slider),
             self.status,
-            widgets.HBox([self.canvas, self.scatter, *titled], layout=widgets.Layout(gap="10px")),
+            flow(self.canvas, self.scatter),
             self.readout,
+            flow(*titled),
         ]
 
     # ---- data
@@ -166,7 +165,7 @@ class RankedCrops(View):
             usable = dataset.where(lambda sample: sample.scores is not None and sample.has_photo)
             if not len(usable):
                 raise ValueError(
-                    f"{dataset.name}: none of {len(dataset)} samples has both scores and its photo, which an order needs"
+                    f"{dataset.name}: an order needs scores and photos, and none of {len(dataset)} samples has both"
                 )
         self.dataset = usable
         self._opening = True
@@ -218,8 +217,8 @@ class RankedCrops(View):
 
     def _row(self, crop: int, name: str) -> str:
         other = "predicted" if name == "annotated" else "annotated"
-        row = self.crops.loc[crop]
-        return f"{row[f'rank_{name}']:.0f}.  {number(row[name])}   ({row[f'rank_{other}']:.0f}.)"
+        score, rank, theirs = (float(self.crops[key].iloc[crop]) for key in (name, f"rank_{name}", f"rank_{other}"))
+        return f"{rank:.0f}.  {number(score)}   ({theirs:.0f}.)"
 
     # ---- choosing
 
@@ -303,15 +302,16 @@ class RankedCrops(View):
         return text + (" Scores of this data set compare within pairs only." if self.sample.pairs is not None else "")
 
     def _told_crop(self) -> str:
-        apart = (self.crops["rank_predicted"] - self.crops["rank_annotated"]).abs()
+        ranks = {name: self.crops[f"rank_{name}"].to_numpy() for name in _LISTS}
         if self.selected < 0:
-            crop, start = int(apart.idxmax()), "No crop is chosen; farthest out of place is crop"
+            crop = int(np.abs(ranks["annotated"] - ranks["predicted"]).argmax())
+            start = "No crop is chosen; farthest out of place is crop"
         else:
             crop, start = self.selected, "Crop"
-        row = self.crops.loc[crop]
+        scores = {name: float(self.crops[name].iloc[crop]) for name in _LISTS}
         return (
-            f"{start} {crop} ({box_text(self.sample.boxes[crop])}): annotated {number(row['annotated'])}, rank "
-            f"{row['rank_annotated']:.0f}; model {number(row['predicted'])}, rank {row['rank_predicted']:.0f}."
+            f"{start} {crop} ({box_text(self.sample.boxes[crop])}): annotated {number(scores['annotated'])}, rank "
+            f"{ranks['annotated'][crop]:.0f}; model {number(scores['predicted'])}, rank {ranks['predicted'][crop]:.0f}."
         )
 
     def provenance(self) -> dict[str, Any]:
@@ -329,7 +329,7 @@ class RankedCrops(View):
     def picture(self) -> Image.Image:
         """Photo with crops, scatter, and both orders."""
         lists = [
-            painter.text_image("\n".join(label for label, _ in self.lists[name].options[:16]), 150)
+            painter.text_image("\n".join(label for label, _ in self.lists[name].options[:16]), 190)
             for name in ("annotated", "predicted")
         ]
         panels = [("", self.canvas.image()), ("", self.scatter.image())]

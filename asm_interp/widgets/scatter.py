@@ -10,7 +10,7 @@ import numpy.typing as npt
 import traitlets as t
 from PIL import Image
 
-from asm_interp.widgets.charts import _line, _svg, _text, number
+from asm_interp.widgets.charts import number, svg_document, svg_line, svg_text
 from asm_interp.widgets.painter import ACCENT, MUTED
 from asm_interp.widgets.svg_image import svg_image
 
@@ -18,7 +18,7 @@ _POINT = "#0072B2"
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 10, 24, 40
 
 
-class Scatter(anywidget.AnyWidget):  # type: ignore[misc]  # traitlets make its base untyped
+class Scatter(anywidget.AnyWidget):
     """A scatter of points that can be chosen; the arrow keys go through them along the horizontal axis.
 
     Attributes
@@ -38,7 +38,7 @@ class Scatter(anywidget.AnyWidget):  # type: ignore[misc]  # traitlets make its 
     svg = t.Unicode().tag(sync=True)
     alt = t.Unicode().tag(sync=True)
     selected = t.Int(-1).tag(sync=True)
-    order = t.List().tag(sync=True)
+    order: t.List[int] = t.List().tag(sync=True)
 
     def __init__(self, x_name: str, y_name: str, *, width: int = 380, height: int = 300) -> None:
         self.x_name, self.y_name, self.width, self.height = x_name, y_name, width, height
@@ -63,31 +63,31 @@ class Scatter(anywidget.AnyWidget):  # type: ignore[misc]  # traitlets make its 
     def _draw(self, change: object) -> None:
         points = self._points
         if not len(points):
-            self.svg = _svg(self.width, self.height, "no points", "", [])
+            self.svg = svg_document(self.width, self.height, "no points", "", [])
             return
         low, high = points.min(axis=0), points.max(axis=0)
         room = np.where(high > low, 0.05 * (high - low), 0.5)
         low, high = low - room, high + room
         per = np.array([self.width - _LEFT - _RIGHT, -(self.height - _TOP - _BOTTOM)]) / (high - low)
         start = np.array([_LEFT, self.height - _BOTTOM])
-        body = [_text(0, 12, self._title, font_weight="bold")]
+        body = [svg_text(0, 12, self._title, font_weight="bold")]
         for share in (0.0, 0.5, 1.0):
             value = low + room + share * (high - low - 2 * room)
             x, y = start + (value - low) * per
             body += [
-                _line(x, _TOP, x, start[1], "#e4e4e4"),
-                _line(_LEFT, y, self.width - _RIGHT, y, "#e4e4e4"),
-                _text(x, start[1] + 14, number(float(value[0])), "middle"),
-                _text(_LEFT - 5, y + 4, number(float(value[1])), "end"),
+                svg_line(x, _TOP, x, start[1], "#e4e4e4"),
+                svg_line(_LEFT, y, self.width - _RIGHT, y, "#e4e4e4"),
+                svg_text(x, start[1] + 14, number(float(value[0])), "middle"),
+                svg_text(_LEFT - 5, y + 4, number(float(value[1])), "end"),
             ]
-        body += [_text((_LEFT + self.width - _RIGHT) / 2, self.height - 8, f"{self.x_name} →", "middle")]
-        body += [_text(0, _TOP + 1, f"↑ {self.y_name}")]
+        body += [svg_text((_LEFT + self.width - _RIGHT) / 2, self.height - 8, f"{self.x_name} →", "middle")]
+        body += [svg_text(0, _TOP + 1, f"↑ {self.y_name}")]
         chosen = self.selected if 0 <= self.selected < len(points) else -1
         if chosen >= 0:
             x, y = start + (points[chosen] - low) * per
             body += [
-                _line(x, y, x, start[1], MUTED, stroke_dasharray="3 3"),
-                _line(_LEFT, y, x, y, MUTED, stroke_dasharray="3 3"),
+                svg_line(x, y, x, start[1], MUTED, stroke_dasharray="3 3"),
+                svg_line(_LEFT, y, x, y, MUTED, stroke_dasharray="3 3"),
             ]
         for index in sorted(range(len(points)), key=lambda each: each == chosen):
             x, y = start + (points[index] - low) * per
@@ -97,4 +97,4 @@ class Scatter(anywidget.AnyWidget):  # type: ignore[misc]  # traitlets make its 
                 f'<circle data-index="{index}" cx="{x:.1f}" cy="{y:.1f}" r="{radius}" fill="{colour}" '
                 f'opacity="{opacity}">{told}</circle>'
             )
-        self.svg = _svg(self.width, self.height, self._title, self.alt, body)
+        self.svg = svg_document(self.width, self.height, self._title, self.alt, body)

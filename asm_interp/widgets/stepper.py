@@ -30,7 +30,7 @@ class Stepper(widgets.HBox):  # type: ignore[misc]  # ipywidgets has no types
         self.slider = widgets.IntSlider(
             1, 1, 1, description=what, tooltip=f"Arrow keys step through them: {what.lower()} number"
         )
-        self.slider.layout.width = "260px"
+        self.slider.layout.width = "250px"
         super().__init__([self.slider, self.before, self.after])
         self.slider.observe(lambda change: self.set_trait("value", change["new"] - 1), "value")
         self.before.on_click(lambda _: self.step(-1))

@@ -79,7 +79,8 @@ def _paint(draw: ImageDraw.ImageDraw, element: ElementTree.Element, size: float,
     elif kind == "text":
         face = painter.font(round(float(element.get("font-size", size)) * _FINE), element.get("font-weight") == "bold")
         anchor = _ANCHORS[element.get("text-anchor", "start")]
-        draw.text(tuple(at("x", "y")), element.text or "", fill=fill, font=face, anchor=anchor)
+        x, y = at("x", "y")
+        draw.text((x, y), element.text or "", fill=fill, font=face, anchor=anchor)
     elif kind not in ("svg", "title", "desc", "g"):
         raise ValueError(f"a chart is made of rect, line, circle, polygon and text, found {kind}")
 

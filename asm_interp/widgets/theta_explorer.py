@@ -91,7 +91,7 @@ class ThetaExplorer(View):
         self._layers: OrderedDict[tuple[str, Pin], Layer] = OrderedDict()
         self._images: OrderedDict[tuple[tuple[str, Pin], Normalisation], painter.Indices] = OrderedDict()
         self._norms: OrderedDict[object, tuple[Normalisation, Normalisation]] = OrderedDict()
-        self.canvas, self.reference = MapCanvas(width=480, height=360), MapCanvas(width=480, height=360)
+        self.canvas, self.reference = MapCanvas(width=410, height=320), MapCanvas(width=410, height=320)
         self._build()
         self.picker.observe(self._open, "photo")
         self.observe(self._show, ["checkpoint", "kind", "center", "mode", "contour", "pinned"])
@@ -101,23 +101,27 @@ class ThetaExplorer(View):
         kind = widgets.Dropdown(
             options=KINDS, description="Map", tooltip="θ maps, or what a map shows that knows nothing of cropping"
         )
-        center = widgets.ToggleButtons(
+        center = widgets.Dropdown(
             options=CENTRINGS,
             description="Centring",
             tooltip="Whether each channel's mean over the photo, which ranking does not identify, is taken off",
-            style={"button_width": "auto"},
+            layout=widgets.Layout(width="270px"),
         )
         mode = widgets.Dropdown(options=MODES, description="Scale", tooltip="How values become colours")
         contour = widgets.SelectionSlider(
             options=list(OUTLINES.items()),
             description="Outline",
             tooltip="Outline of the highest pixels",
+            layout=widgets.Layout(width="230px"),
         )
         self.controls = {"kind": kind, "center": center, "mode": mode, "contour": contour}
         for name, control in self.controls.items():
             t.link((self, name), (control, "value"))
         self.pin_button = widgets.Button(
-            description="Pin this map", icon="thumb-tack", tooltip="Make the map on the left the reference"
+            description="Pin this map",
+            icon="thumb-tack",
+            tooltip="Make the map on the left the reference",
+            layout=widgets.Layout(width="130px"),
         )
         self.pin_button.on_click(self._pin)
         self.pointed = widgets.HTML(layout=widgets.Layout(min_height="1.4em"))
@@ -128,7 +132,7 @@ class ThetaExplorer(View):
             widgets.HBox([checkpoint_menu(self), kind, mode]),
             widgets.HBox([center, opacity_slider(self, self.canvas, self.reference), contour, self.pin_button]),
             self.status,
-            widgets.HBox([self.canvas, self.reference], layout=widgets.Layout(gap="16px")),
+            widgets.HBox([self.canvas, self.reference], layout=widgets.Layout(grid_gap="16px")),
             self.pointed,
             self.readout,
         ]
@@ -256,7 +260,8 @@ class ThetaExplorer(View):
             f"<b>{scale}</b>",
             *([f"Gauge share (offset between channels in mean θstd²): {shares}."] if shares else []),
         ]
-        self.readout.value = "<br>".join([*told, *notes, charts.table(self.numbers())])
+        lines = "<br>".join([*told, *notes, charts.table(self.numbers())])
+        self.readout.value = f"<div style='line-height:1.45'>{lines}</div>"
 
     def _gauge_share(self, pin: Pin) -> float:
         kind = pin[1]

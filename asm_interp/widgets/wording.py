@@ -16,8 +16,10 @@ def signed(value: float, digits: int = 3) -> str:
     --------
     >>> signed(0.25), signed(-2.0)
     ('+0.25', '−2')
+    >>> signed(0.0)
+    '0'
     """
-    return f"+{number(value, digits)}" if value >= 0 else number(value, digits)
+    return f"+{number(value, digits)}" if value > 0 else number(value, digits)
 
 
 def box_text(box: Iterable[float]) -> str:

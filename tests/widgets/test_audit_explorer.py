@@ -1,0 +1,158 @@
+"""AuditExplorer: the planted truth, and what explanations make of it."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from asm_interp.analysis.localisation import EXPLANATIONS, explanation_maps, localisation
+from asm_interp.analysis.placement import placement_preference
+from asm_interp.audit.bench import Bench
+from asm_interp.data.planted import rule_grid, shapes_world
+from asm_interp.data.scenes import KeptScenes
+from asm_interp.model.asmnet import ASMNet
+from asm_interp.model.checkpoint import load, save
+from asm_interp.model.score_map import crop_scores
+from asm_interp.widgets import painter
+from asm_interp.widgets.audit_explorer import AuditExplorer
+from asm_interp.widgets.planted_scenes import mask_lines
+from asm_interp.widgets.score_maps import ScoreMaps
+
+MODEL = "shapes-lambda-0.1"
+
+
+@pytest.fixture(scope="module")
+def bench() -> Bench:
+    """Three scenes with a subject, then one without."""
+    world = shapes_world("test", n_photos=60)
+    told = [index for index in range(60) if world.scenes.has_subject(index)]
+    bare = next(index for index in range(60) if index not in told)
+    return Bench("shapes", replace(world, scenes=KeptScenes([world.scenes[i] for i in (*told[:3], bare)])))
+
+
+@pytest.fixture(scope="module")
+def maps() -> ScoreMaps:
+    return ScoreMaps()
+
+
+@pytest.fixture
+def view(bench: Bench, maps: ScoreMaps) -> AuditExplorer:
+    return AuditExplorer(bench=bench, maps=maps)
+
+
+def drawn(canvas: object) -> painter.Indices:
+    return np.frombuffer(canvas.layer, np.uint8).reshape(canvas.layer_size)  # type: ignore[attr-defined]
+
+
+@given(arrays(np.bool_, st.tuples(st.integers(1, 8), st.integers(1, 8))))
+def test_lines_go_round_the_mask(mask: npt.NDArray[np.bool_]) -> None:
+    upright = [line for line in mask_lines(mask) if line[0] == line[2]]
+    level = [line for line in mask_lines(mask) if line[1] == line[3]]
+    height, width = mask.shape
+    for lines, across, inside in ((upright, False, mask), (level, True, mask.T)):
+        # A pixel is inside if an odd number of lines lies before it.
+        crossings = np.zeros(inside.shape, int)
+        for x1, y1, x2, y2 in lines:
+            at, start, stop = (y1, x1, x2) if across else (x1, y1, y2)
+            crossings[int(start) : int(stop), int(at) :] += 1
+        np.testing.assert_array_equal(crossings % 2 == 1, inside)
+    assert len(upright) <= height * (width + 1)
+
+
+def test_each_explanation_is_drawn_and_graded(view: AuditExplorer) -> None:
+    model, sample = load(MODEL), view.sample
+    maps = explanation_maps(model, model.score_map(sample.photo), sample.photo, sample.boxes)
+    seen = set()
+    for name, told in EXPLANATIONS.items():
+        view.explanation = name
+        np.testing.assert_array_equal(drawn(view.canvas), painter.indices(maps[name], view.norm))
+        mark = localisation(maps[name], sample.mask)
+        assert view.marks.loc[name].to_dict() == pytest.approx(mark)
+        assert f"AUC {mark['auc']:.3g}" in view.canvas.title
+        assert told in view.readout.value
+        seen.add((view.canvas.layer, view.readout.value, view.bars.value))
+    assert len(seen) == len(EXPLANATIONS)
+
+
+def test_means_are_over_scenes_with_a_subject(view: AuditExplorer, bench: Bench) -> None:
+    auc = np.array([view.scenes.explained(MODEL, index)[1]["auc"].loc["theta_avg"] for index in range(4)])
+    assert np.isnan(auc[3])
+    assert view.means.loc["theta_avg", "auc"] == pytest.approx(np.mean(auc[:3]))
+    assert len(view.scenes) == len(bench.world) == 4
+
+
+def test_the_mask_is_outlined_and_the_best_crops_drawn(view: AuditExplorer) -> None:
+    view.index = 1
+    sample = view.sample
+    height, width = sample.size()
+    expected = np.array(mask_lines(sample.mask)) / [width, height, width, height]
+    for canvas in (view.truth, view.canvas):
+        np.testing.assert_allclose(canvas.borders, expected)
+        assert canvas.crop == [0, 0, width, height]
+    scores = crop_scores(load(MODEL).score_map(sample.photo), sample.boxes)
+    shown = [mark["box"] for mark in view.truth.outlines]
+    assert shown == [sample.boxes[sample.scores.argmax()].tolist(), sample.boxes[scores.argmax()].tolist()]
+
+
+def test_the_learned_rule_stands_beside_the_planted_one(view: AuditExplorer, bench: Bench) -> None:
+    model, world = load(MODEL), view.scenes.world(MODEL)
+    single = [sample for sample in world if sample.subjects.max() == 1]
+    planes = [placement_preference(model.score_map(sample.photo), sample.mask) for sample in single]
+    mean = np.mean([plane - plane.mean() for plane in planes], axis=0)
+    np.testing.assert_allclose(view.rule.map, mean)
+    g = rule_grid("thirds", len(mean))
+    fit = np.corrcoef(mean.ravel(), g.ravel())[0, 1]
+    assert f"correlation with the planted rule {fit:.3g}" in view.readout.value
+    assert view.planted.title == "Planted: thirds"
+    assert drawn(view.planted).shape == drawn(view.learned).shape == g.shape
+    assert g.ravel()[drawn(view.planted).argmax()] == pytest.approx(g.max())
+    assert "Nearest rule: thirds, the planted one" in view.readout.value
+
+
+def test_a_scene_without_a_subject_says_so(view: AuditExplorer) -> None:
+    view.index = 3
+    assert "has no subject" in view.readout.value
+    assert view.canvas.borders == []
+    assert "AUC –" in view.canvas.title
+    view.stepper.after.click()
+    assert view.index == 0
+    assert "has no subject" not in view.readout.value
+
+
+def test_another_model_is_another_answer(view: AuditExplorer) -> None:
+    before = view.canvas.layer, view.learned.layer, view.readout.value
+    view.menu.value = "shapes-300-grid-3x3"
+    after = view.canvas.layer, view.learned.layer, view.readout.value
+    assert all(old != new for old, new in zip(before, after, strict=True))
+    assert view.rule.pattern.name == "grid:3x3"
+    assert all(name.startswith("shapes") for name in view.menu.options)
+
+
+def test_a_model_without_a_planted_world_is_refused(bench: Bench, maps: ScoreMaps, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="nowhere"):
+        AuditExplorer(tmp_path / "nowhere.safetensors", bench=bench, maps=maps)
+    bare = tmp_path / "bare.safetensors"
+    save(ASMNet("tiny", pretrained=False), bare, {"data": "something else"})
+    with pytest.raises(ValueError, match="no planted world"):
+        AuditExplorer(bare, bench=bench, maps=maps)
+
+
+def test_what_is_saved_is_what_is_shown(view: AuditExplorer, tmp_path: Path) -> None:
+    view.explanation = "edges"
+    _, csv, provenance = view.save(tmp_path / "audit")
+    lines = csv.read_text().splitlines()
+    assert len(lines) == 1 + 2 * len(EXPLANATIONS) + 5
+    told = json.loads(provenance.read_text())
+    assert told["photo"] == view.sample.id
+    assert told["checkpoints"][MODEL]
+    page = view.to_html(tmp_path / "audit.html").read_text()
+    assert len(re.findall(r'"label": ', page)) == len(EXPLANATIONS)
+    assert view.explanation == "edges"
+    assert view.picture().width < 900

@@ -142,17 +142,16 @@ class AuditExplorer(View):
     def _open_scene(self, _: object) -> None:
         self.sample = self.scenes.sample(self.checkpoint, self.index)
         self.found, self.marks = self.scenes.explained(self.checkpoint, self.index)
-        height, width = self.sample.size()
-        whole = [0.0, 0.0, float(width), float(height)]
-        lines = (np.array(mask_lines(self.sample.mask)).reshape(-1, 4) / np.array([width, height] * 2)).tolist()
+        subject = {"lines": mask_lines(self.sample.mask), "color": "#ffffff", "width": 1.5}
         for canvas in (self.truth, self.canvas):
             with canvas.hold_sync():
                 canvas.set_photo(self.sample.photo)
-                canvas.crop, canvas.borders = whole, lines
+                canvas.outlines = [subject]
         boxes, scores = self.sample.boxes, self.maps.get(self.sample.photo, self.checkpoint)
         best, chosen = self.sample.scores.argmax(), crop_scores(scores, self.sample.boxes).argmax()
         same = chosen == best
         self.truth.outlines = [
+            subject,
             outline(boxes[best].tolist(), color="#ffe600", width=2),
             outline(boxes[chosen].tolist(), color="#56B4E9", dash=True, width=2),
         ]

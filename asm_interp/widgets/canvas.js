@@ -244,6 +244,9 @@ function render({ model, el }) {
         const [cx, cy, r] = each.circle.map((value) => value * per);
         path.arc(cx, cy, r, 0, 2 * Math.PI);
         at = [cx - r, cy - r];
+      } else if (each.lines) {
+        for (const [x1, y1, x2, y2] of each.lines) { path.moveTo(x1 * per, y1 * per); path.lineTo(x2 * per, y2 * per); }
+        at = [0, 0];
       } else {
         const [x1, y1, x2, y2] = each.box.map((value) => value * per);
         path.rect(x1, y1, x2 - x1, y2 - y1);

@@ -57,7 +57,8 @@ class MapCanvas(anywidget.AnyWidget):
         Of the colour bar: label, low, high, and mid if there is one, all text. Empty for no bar.
     title, alt : str
     outlines : list of dict
-        ``box`` or ``circle`` (cx, cy, r), and optionally color, label, dash (bool), width.
+        ``box``, ``circle`` (cx, cy, r) or ``lines`` (a list of x1, y1, x2, y2), and optionally color, label, dash
+        (bool), width.
     crop : [x1, y1, x2, y2] or []
     shape : {"rectangle", "circle"}
         A circle stands in the crop's square.
@@ -306,6 +307,10 @@ def _draw_outline(draw: ImageDraw.ImageDraw, each: dict[str, Any], per: float) -
         for start in range(0, 360, 15):
             draw.arc((cx - r, cy - r, cx + r, cy + r), start, start + (9 if each.get("dash") else 15), color, thick)
         x1, y1 = cx - r, cy - r
+    elif "lines" in each:
+        for line in each["lines"]:
+            draw.line([value * per for value in line], fill=color, width=thick)
+        x1 = y1 = 0.0
     else:
         x1, y1, x2, y2 = (value * per for value in each["box"])
         if each.get("dash"):

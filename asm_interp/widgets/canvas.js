@@ -11,6 +11,7 @@ const HANDLES = [[0, 0], [0.5, 0], [1, 0], [1, 0.5], [1, 1], [0.5, 1], [0, 1], [
 const CURSORS = ["nwse", "ns", "nesw", "ew", "nwse", "ns", "nesw", "ew"];
 const GRAB = 9; // CSS pixels around a handle that take hold of it
 const MARKED = 90; // CSS pixels of a crop's shorter side that leave room for its marks
+const CONTROLS = ["select", "button", "input", ".noUi-handle"].map((each) => `${each}:not([data-lm-suppress-shortcuts])`).join();
 const LEAST = 8; // photo pixels of a crop's shorter side
 const TOUCHED = ["photo", "photo_size", "grey", "layer", "layer_size", "layer_box", "lut", "opacity", "contour", "scale",
   "title", "alt", "outlines", "crop", "shape", "aspect", "editable", "borders", "marks", "guides", "width", "height"];
@@ -197,8 +198,9 @@ function render({ model, el }) {
 
   function draw() {
     asked = 0;
-    // The keys of the menus beside it as well: JupyterLab would move between cells.
-    canvas.closest(".jp-OutputArea-output")?.setAttribute("data-lm-suppress-shortcuts", "true");
+    // The keys of the controls beside it as well: JupyterLab would move between cells.
+    for (const each of canvas.closest(".jp-OutputArea-output")?.querySelectorAll(CONTROLS) ?? [])
+      each.dataset.lmSuppressShortcuts = "true";
     const [H, W] = size();
     per = Math.min(model.get("width") / W, model.get("height") / H);
     shownW = Math.max(1, Math.round(W * per));

@@ -37,7 +37,7 @@ from asm_interp.widgets.bias_reading import (
     with_photos,
 )
 from asm_interp.widgets.charts import number
-from asm_interp.widgets.controls import checkpoint_menu
+from asm_interp.widgets.controls import checkpoint_menu, data_set_controls
 from asm_interp.widgets.rows import flow
 from asm_interp.widgets.score_maps import ScoreMaps
 from asm_interp.widgets.stepper import Stepper
@@ -126,25 +126,7 @@ class BiasExplorer(View):
 
     def _build(self) -> None:
         own = [self._given.name] if self._given is not None else []
-        self.data_menu = widgets.Dropdown(
-            options=[*own, *PLANTED, *KINDS],
-            value=self.data,
-            description="Data",
-            tooltip="Annotated crops: planted worlds, or a published data set from its folder",
-            layout=widgets.Layout(width="345px"),
-        )
-        self.root_box = widgets.Text(
-            placeholder="folder of the data set, then Enter",
-            continuous_update=False,
-            tooltip="Folder with the data set's files, for published data",
-            layout=widgets.Layout(width="250px"),
-        )
-        self.split_menu = widgets.Dropdown(
-            options=["all", "train", "val", "test"],
-            description="Split",
-            tooltip="Which part of the data set",
-            layout=widgets.Layout(width="160px"),
-        )
+        data_set = data_set_controls(self, [*own, *PLANTED, *KINDS])
         self.menu = checkpoint_menu(self)
         self.tolerance_slider = widgets.SelectionSlider(
             options=[(fraction(each), each) for each in TOLERANCES],
@@ -177,9 +159,6 @@ class BiasExplorer(View):
         self.stepper = Stepper("Photo")
         self.tests = Background(self, self._test, "Run tests", "Permutation tests and intervals of the maps")
         for control, name in (
-            (self.data_menu, "data"),
-            (self.root_box, "root"),
-            (self.split_menu, "split"),
             (self.tolerance_slider, "tolerance"),
             (self.lift_menu, "size_held"),
             (self.significance_box, "only_significant"),
@@ -190,7 +169,7 @@ class BiasExplorer(View):
         for panel in self.panels:
             panel.lift.observe(self._point, "pointer")
         self.children = [
-            flow(self.data_menu, self.root_box, self.split_menu),
+            flow(*data_set),
             flow(self.menu, self.lift_menu, self.significance_box),
             flow(self.tolerance_slider, self.stepper, self.count_slider),
             self.tests,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import ipywidgets as widgets
 import traitlets as t
 
@@ -30,6 +32,33 @@ def checkpoint_menu(view: Guarded, name: str = "checkpoint") -> widgets.Dropdown
     view.observe(widen, name)
     t.link((view, name), (menu, "value"))
     return menu
+
+
+def data_set_controls(view: Guarded, names: Iterable[str]) -> tuple[widgets.Dropdown, widgets.Text, widgets.Dropdown]:
+    """Menu of data sets, their folder and their split, linked to a view's traits ``data``, ``root`` and ``split``."""
+    controls = (
+        widgets.Dropdown(
+            options=list(dict.fromkeys(names)),
+            description="Data",
+            tooltip="Annotated crops: planted worlds, or a published data set from its folder",
+            layout=widgets.Layout(width="340px"),
+        ),
+        widgets.Text(
+            placeholder="folder of the data set, then Enter",
+            continuous_update=False,
+            tooltip="Folder with the data set's files, for published data",
+            layout=widgets.Layout(width="250px"),
+        ),
+        widgets.Dropdown(
+            options=["all", "train", "val", "test"],
+            description="Split",
+            tooltip="Which part of the data set",
+            layout=widgets.Layout(width="165px"),
+        ),
+    )
+    for name, control in zip(("data", "root", "split"), controls, strict=True):
+        t.link((view, name), (control, "value"))
+    return controls
 
 
 def opacity_slider(view: Guarded, *canvases: MapCanvas) -> widgets.FloatSlider:

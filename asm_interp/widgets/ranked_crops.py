@@ -21,7 +21,7 @@ from asm_interp.widgets import painter
 from asm_interp.widgets.bias_reading import PLANTED, open_data
 from asm_interp.widgets.canvas import MapCanvas, outline
 from asm_interp.widgets.charts import number
-from asm_interp.widgets.controls import checkpoint_menu, opacity_slider
+from asm_interp.widgets.controls import checkpoint_menu, data_set_controls, opacity_slider
 from asm_interp.widgets.readers import Readers
 from asm_interp.widgets.rows import flow
 from asm_interp.widgets.scatter import Scatter
@@ -102,25 +102,7 @@ class RankedCrops(View):
 
     def _build(self) -> None:
         own = [self._given.name] if self._given is not None else []
-        self.data_menu = widgets.Dropdown(
-            options=list(dict.fromkeys([*own, self.data, *PLANTED, *KINDS])),
-            value=self.data,
-            description="Crops",
-            tooltip="Annotated crops: planted worlds, or a published data set from its folder",
-            layout=widgets.Layout(width="330px"),
-        )
-        self.root_box = widgets.Text(
-            placeholder="folder of the data set, then Enter",
-            continuous_update=False,
-            tooltip="Folder with the data set's files, for published data",
-            layout=widgets.Layout(width="250px"),
-        )
-        self.split_menu = widgets.Dropdown(
-            options=["all", "train", "val", "test"],
-            description="Split",
-            tooltip="Which part of the data set",
-            layout=widgets.Layout(width="170px"),
-        )
+        data_set = data_set_controls(self, [*own, self.data, *PLANTED, *KINDS])
         self.stepper = Stepper("Photo")
         self.lists = {
             name: widgets.Select(
@@ -131,13 +113,7 @@ class RankedCrops(View):
             )
             for name, title in (("annotated", "by annotation"), ("predicted", "by the model"))
         }
-        for control, name in (
-            (self.data_menu, "data"),
-            (self.root_box, "root"),
-            (self.split_menu, "split"),
-            (self.stepper, "index"),
-        ):
-            t.link((self, name), (control, "value"))
+        t.link((self, "index"), (self.stepper, "value"))
         self.menu = checkpoint_menu(self)
         self.opacity_slider = opacity_slider(self, self.canvas)
         self.scatter.observe(self._take_point, "selected")
@@ -146,7 +122,7 @@ class RankedCrops(View):
             each.observe(self._take_row, "value")
         titled = [widgets.VBox([widgets.HTML(f"<b>{title}</b>"), self.lists[name]]) for name, title in _LISTS.items()]
         self.children = [
-            flow(self.data_menu, self.root_box, self.split_menu),
+            flow(*data_set),
             flow(self.menu, self.stepper, self.opacity_slider),
             self.status,
             flow(self.canvas, self.scatter),

@@ -57,7 +57,7 @@ def test_wheel_carries_the_notebooks_and_the_type_marker_and_no_tests(wheel: Pat
         names = set(archive.namelist())
     notebooks = {f"{SHIPPED}/notebooks/{path.name}" for path in REPO.glob("notebooks/*.ipynb")}
     assert notebooks, "notebooks/ is empty"
-    assert notebooks | {"asm_interp/py.typed", "asm_interp/cli/__init__.py"} <= names
+    assert notebooks | {"asm_interp/py.typed", "asm_interp/cli/__init__.py", "asm_interp/widgets/canvas.js"} <= names
     assert {name.split("/")[0].split("-")[0] for name in names} == {"asm_interp"}, "something beside it"
     unwanted = {"tests", "__pycache__", ".ipynb_checkpoints"}
     assert [name for name in names if unwanted & set(name.split("/"))] == []

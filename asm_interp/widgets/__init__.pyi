@@ -4,6 +4,7 @@ from .bias_explorer import BiasExplorer as BiasExplorer
 from .canvas import MapCanvas as MapCanvas
 from .compare_crops import CompareCrops as CompareCrops
 from .crop_canvas import CropCanvas as CropCanvas
+from .figure_viewer import FigureViewer as FigureViewer
 from .lambda_explorer import LambdaExplorer as LambdaExplorer
 from .partition_explorer import PartitionExplorer as PartitionExplorer
 from .pattern_explorer import PatternExplorer as PatternExplorer

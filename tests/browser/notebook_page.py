@@ -28,6 +28,7 @@ RUN = """async (seconds) => {
 }"""
 CELLS = "() => jupyterapp.shell.currentWidget.context.model.toJSON().cells"
 SHUT_DOWN = "() => jupyterapp.shell.currentWidget?.sessionContext?.shutdown()"
+KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}  # without, JupyterLab would ask for one
 
 
 class NotebookPage:
@@ -58,6 +59,24 @@ class NotebookPage:
         wrong = [f"{each['ename']}: {each['evalue']}" for each in outputs if each["output_type"] == "error"]
         wrong += [each["text"] for each in outputs if each.get("name") == "stderr"]
         assert not wrong, wrong
+
+    def run_code(self, folder: Path, name: str, code: str) -> None:
+        """Run a cell of one's own, as a notebook in the lab's folder."""
+        import nbformat
+
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)], metadata=KERNEL)
+        nbformat.write(notebook, folder / f"{name}.ipynb")
+        self.run(name)
+
+    def run_view(self, folder: Path, module: str, view: str, arguments: str = "") -> None:
+        """Open a view by itself in a window that is tall enough for all of it."""
+        self.page.set_viewport_size({"width": 1280, "height": 1400})
+        self.run_code(
+            folder, module, f"from asm_interp.widgets.{module} import {view}\nview = {view}({arguments})\nview"
+        )
+        self.canvas()
+        self.page.wait_for_timeout(500)
+        self.screenshot("open")
 
     def shut_down(self) -> None:
         """End the notebook's kernel."""

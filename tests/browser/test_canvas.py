@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from nbformat import write
-from nbformat.v4 import new_code_cell, new_notebook
 
 from .notebook_page import NotebookPage
 
@@ -36,9 +34,7 @@ widgets.VBox([opacity, canvas, told])
 
 @pytest.fixture
 def lab(notebook: NotebookPage, lab_folder: Path) -> NotebookPage:
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}  # without, JupyterLab would ask for one
-    write(new_notebook(cells=[new_code_cell(CODE)], metadata=kernel), lab_folder / "canvas.ipynb")
-    notebook.run("canvas")
+    notebook.run_code(lab_folder, "canvas", CODE)
     notebook.photo_width = 192
     return notebook
 

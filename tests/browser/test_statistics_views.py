@@ -5,109 +5,93 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from nbformat import write
-from nbformat.v4 import new_code_cell, new_notebook
 
 from .notebook_page import NotebookPage
 
 pytestmark = pytest.mark.slow
 
-KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
-CODE = "from asm_interp.widgets.{module} import {view}\nview = {view}({arguments})\nview"
 
-
-def opened(notebook: NotebookPage, folder: Path, module: str, view: str, arguments: str = "") -> NotebookPage:
-    cell = new_code_cell(CODE.format(module=module, view=view, arguments=arguments))
-    write(new_notebook(cells=[cell], metadata=KERNEL), folder / f"{module}.ipynb")
-    notebook.page.set_viewport_size({"width": 1280, "height": 1300})  # so that screenshots hold all of it
-    notebook.run(module)
-    notebook.canvas()
-    notebook.page.wait_for_timeout(500)
-    notebook.screenshot("open")
-    return notebook
-
-
-def settle(lab: NotebookPage, text: str) -> None:
+def settle(notebook: NotebookPage, text: str) -> None:
     """Wait for a text, and for pictures that come with it."""
-    lab.expect(text)
-    lab.page.wait_for_timeout(400)
+    notebook.expect(text)
+    notebook.page.wait_for_timeout(400)
 
 
 def test_bias(notebook: NotebookPage, lab_folder: Path) -> None:
-    lab = opened(notebook, lab_folder, "bias_explorer", "BiasExplorer", "resamples=200")
-    assert lab.page.locator("canvas[data-frame]:visible").count() == 4
-    lift, crops = lab.canvas(0), lab.canvas(1)
-    with lab.changes(crops):
-        lab.press(lab.slider("τ"), "ArrowRight")
-    lab.expect("τ = 1/6")
-    with lab.changes(crops):
-        lab.press(lab.slider("Photo"), "ArrowRight")
-    with lab.changes(crops):
-        lab.slide("Crops", 30)
-    with lab.changes(lift):
-        lab.choose("Lift", "at fixed size")
-    lab.photo_width = 128
-    lab.point(lift, (10, 48))
-    lab.expect("% of crops hold it")
-    lab.push("Run tests")
-    lab.expect("over the map")
-    lab.expect("12 of 12")
-    with lab.changes(lift):
-        lab.page.get_by_text("only p < 0.05").click()
-    lab.screenshot("tested")
-    lab.choose("Data", "gaicd")
-    lab.expect("Type the data set's folder")
-    assert len(lab.alerts()) == 1
-    with lab.changes(lift):
-        lab.choose("Data", "planted shapes, corner preference 0.4")
-    lab.expect("weight 0.4 for corners")
-    assert lab.alerts() == []
+    notebook.run_view(lab_folder, "bias_explorer", "BiasExplorer", "resamples=200")
+    assert notebook.page.locator("canvas[data-frame]:visible").count() == 4
+    lift, crops = notebook.canvas(0), notebook.canvas(1)
+    with notebook.changes(crops):
+        notebook.press(notebook.slider("τ"), "ArrowRight")
+    notebook.expect("τ = 1/6")
+    with notebook.changes(crops):
+        notebook.press(notebook.slider("Photo"), "ArrowRight")
+    with notebook.changes(crops):
+        notebook.slide("Crops", 30)
+    with notebook.changes(lift):
+        notebook.choose("Lift", "at fixed size")
+    notebook.photo_width = 128
+    notebook.point(lift, (10, 48))
+    notebook.expect("% of crops hold it")
+    notebook.push("Run tests")
+    notebook.expect("over the map")
+    notebook.expect("12 of 12")
+    with notebook.changes(lift):
+        notebook.page.get_by_text("only p < 0.05").click()
+    notebook.screenshot("tested")
+    notebook.choose("Data", "gaicd")
+    notebook.expect("Type the data set's folder")
+    assert len(notebook.alerts()) == 1
+    with notebook.changes(lift):
+        notebook.choose("Data", "planted shapes, corner preference 0.4")
+    notebook.expect("weight 0.4 for corners")
+    assert notebook.alerts() == []
 
 
 def test_attribution(notebook: NotebookPage, lab_folder: Path) -> None:
-    lab = opened(notebook, lab_folder, "attribution_explorer", "AttributionExplorer", '"coffee"')
-    lab.photo_width = 600
-    attributed, exact = lab.canvas(0), lab.canvas(1)
-    with lab.changes(attributed), lab.changes(exact):
-        lab.press(attributed, "Shift+ArrowRight")
-    with lab.changes(exact):
-        lab.drag(attributed, (300, 200), (340, 220))
-    lab.choose("Method", "grad-cam")
-    settle(lab, "Not computed for this crop: grad-cam")
-    with lab.changes(attributed):
-        lab.push("Run")
-    lab.expect("has no baseline")
-    lab.choose("Method", "shapley values")
-    settle(lab, "Not computed for this crop: shapley values")
-    with lab.changes(attributed):
-        lab.push("Run")
-    lab.expect("complete but for less than 0.01 %")
-    with lab.changes(attributed):
-        lab.press(lab.slider("Cells"), "ArrowLeft")
-    lab.screenshot("shapley")
-    lab.choose("Method", "occlusion")
-    lab.choose("Effort", "thorough")
-    lab.push("Run")
-    lab.expect("working")
-    lab.push("Cancel")
-    lab.expect("Cancelled; nothing was kept.")
-    lab.expect("Not computed for this crop: occlusion")
-    assert lab.alerts() == []
+    notebook.run_view(lab_folder, "attribution_explorer", "AttributionExplorer", '"coffee"')
+    notebook.photo_width = 600
+    attributed, exact = notebook.canvas(0), notebook.canvas(1)
+    with notebook.changes(attributed), notebook.changes(exact):
+        notebook.press(attributed, "Shift+ArrowRight")
+    with notebook.changes(exact):
+        notebook.drag(attributed, (300, 200), (340, 220))
+    notebook.choose("Method", "grad-cam")
+    settle(notebook, "Not computed for this crop: grad-cam")
+    with notebook.changes(attributed):
+        notebook.push("Run")
+    notebook.expect("has no baseline")
+    notebook.choose("Method", "shapley values")
+    settle(notebook, "Not computed for this crop: shapley values")
+    with notebook.changes(attributed):
+        notebook.push("Run")
+    notebook.expect("complete but for less than 0.01 %")
+    with notebook.changes(attributed):
+        notebook.press(notebook.slider("Cells"), "ArrowLeft")
+    notebook.screenshot("shapley")
+    notebook.choose("Method", "occlusion")
+    notebook.choose("Effort", "thorough")
+    notebook.push("Run")
+    notebook.expect("working")
+    notebook.push("Cancel")
+    notebook.expect("Cancelled; nothing was kept.")
+    notebook.expect("Not computed for this crop: occlusion")
+    assert notebook.alerts() == []
 
 
 def test_audit(notebook: NotebookPage, lab_folder: Path) -> None:
-    lab = opened(notebook, lab_folder, "audit_explorer", "AuditExplorer")
-    assert lab.page.locator("canvas[data-frame]:visible").count() == 4
-    truth, map_, learned = (lab.canvas(index) for index in (0, 1, 3))
-    with lab.changes(map_):
-        lab.choose("Map", "θavg")
-    lab.expect("θavg on shapes")
-    with lab.changes(truth), lab.changes(map_):
-        lab.press(lab.slider("Scene"), "ArrowRight")
-    with lab.changes(map_):
-        lab.press(lab.slider("Opacity"), "ArrowLeft")
-    with lab.changes(learned):
-        lab.choose("Model", "shapes-300-grid-3x3")
-    lab.expect("grid:3x3 can reach")
-    lab.screenshot("grid")
-    assert lab.alerts() == []
+    notebook.run_view(lab_folder, "audit_explorer", "AuditExplorer")
+    assert notebook.page.locator("canvas[data-frame]:visible").count() == 4
+    truth, map_, learned = (notebook.canvas(index) for index in (0, 1, 3))
+    with notebook.changes(map_):
+        notebook.choose("Map", "θavg")
+    notebook.expect("θavg on shapes")
+    with notebook.changes(truth), notebook.changes(map_):
+        notebook.press(notebook.slider("Scene"), "ArrowRight")
+    with notebook.changes(map_):
+        notebook.press(notebook.slider("Opacity"), "ArrowLeft")
+    with notebook.changes(learned):
+        notebook.choose("Model", "shapes-300-grid-3x3")
+    notebook.expect("grid:3x3 can reach")
+    notebook.screenshot("grid")
+    assert notebook.alerts() == []

@@ -50,6 +50,7 @@ class FigureViewer(Guarded):
             tooltip="Figure or table on view",
             layout=widgets.Layout(width="420px"),
         )
+        # Without a tooltip: an image that has one has no view in JupyterLab (ipywidgets 8.1). The text is below it.
         self.picture = widgets.Image(format="png", layout=widgets.Layout(max_width="100%", width="820px"))
         self.table, self.provenance = widgets.HTML(), widgets.HTML()
         self.children = [self.slider, self.status, self.picture, self.table, self.provenance]
@@ -68,9 +69,8 @@ class FigureViewer(Guarded):
         with self.hold_sync():
             if drawn:
                 self.picture.value = path.read_bytes()
-                self.picture.tooltip = told.caption
             self.table.value = "" if drawn else pd.read_csv(path, dtype=str).fillna("").to_html(index=False, border=0)
-            self.picture.layout.display = "" if drawn else "none"
+            self.picture.layout.display = None if drawn else "none"
             self.provenance.value = f'<pre style="white-space:pre-wrap;line-height:1.3">{escape(str(told))}</pre>'
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:

@@ -296,10 +296,11 @@ class LambdaExplorer(View):
         here, _, gap = self.canvases
         norm, gaps = self.gaps
         mine, theirs = self._best_box(self.lam), self._best_box(self.pinned)
-        with here.hold_sync(), gap.hold_sync():
+        with here.hold_sync():  # sent before all the rest, for this is where one looks
             self._lay(here, self.lam)
             here.title = f"λ = {self.lam:g}"
             here.outlines = [outline(theirs, dash=True), outline(mine, "best", color=painter.ACCENT, width=2.5)]
+        with gap.hold_sync():
             label = f"{NAMES[self.kind]}: λ = {self.lam:g} − λ = {self.pinned:g}. {norm}"
             gap.set_indices(gaps[self.lam], norm, "diverging", label)
             gap.title, gap.alt = "difference: this − pinned", f"{self.picker.name}, {label}"

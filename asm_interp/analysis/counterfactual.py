@@ -120,8 +120,11 @@ def score_changes(before: ScoreMap, after: ScoreMap, boxes: npt.ArrayLike) -> Fl
             f"and {after.photo_size} with {after.pattern.name}"
         )
     mapped = before.to_map(check_boxes(boxes, before.photo_size))
-    change = after.values.double() - before.values.double()
-    return composition_pool(change[None], mapped[None], before.pattern)[0].numpy()
+    if not len(mapped):
+        return np.zeros(0)
+    window, corner = _window(mapped)
+    change = after.values[window].double() - before.values[window].double()
+    return composition_pool(change[None], (mapped - corner)[None], before.pattern)[0].numpy()
 
 
 def silence_effects(score_map: ScoreMap, box: npt.ArrayLike) -> FloatArray:
@@ -153,12 +156,17 @@ def swap_effects(score_map: ScoreMap, box: npt.ArrayLike) -> FloatArray:
 def _matrix(score_map: ScoreMap, box: npt.ArrayLike) -> FloatArray:
     """Mean of each channel over each of the crop's partitions, [L, L], from the part of the map under the crop."""
     checked = check_boxes(np.asarray(box, dtype=np.float64)[None], score_map.photo_size)
-    place = score_map.to_map(checked)[0]
-    left, top = (int(edge) for edge in place[:2].floor())
-    right, bottom = (int(edge) for edge in place[2:].ceil())
-    window = score_map.values[:, top:bottom, left:right]
-    inside = place - torch.tensor([left, top, left, top])
-    return partition_matrix(cell_means(window, inside, score_map.pattern).numpy(), score_map.pattern)
+    place = score_map.to_map(checked)
+    window, corner = _window(place)
+    means = cell_means(score_map.values[window], place[0] - corner, score_map.pattern)
+    return partition_matrix(means.numpy(), score_map.pattern)
+
+
+def _window(places: torch.Tensor) -> tuple[tuple[slice, slice, slice], torch.Tensor]:
+    """Part of a map under boxes [N, 4] in map pixels, for nothing else matters; and its corner, x, y, x, y."""
+    left, top = (int(edge) for edge in places[:, :2].min(0).values.floor())
+    right, bottom = (int(edge) for edge in places[:, 2:].max(0).values.ceil())
+    return np.s_[:, top:bottom, left:right], torch.tensor([left, top, left, top])
 
 
 def _emptied(values: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:

@@ -19,6 +19,7 @@ from asm_interp.widgets import charts, painter
 from asm_interp.widgets.canvas import MapCanvas, outline
 from asm_interp.widgets.charts import number
 from asm_interp.widgets.controls import checkpoint_menu, opacity_slider
+from asm_interp.widgets.crop_reader import CropReader
 from asm_interp.widgets.photos import Given
 from asm_interp.widgets.readers import Readers
 from asm_interp.widgets.rows import flow
@@ -110,12 +111,7 @@ class CompareCrops(View):
         """A photo, or a checkpoint, that was not on view before."""
         self.say()
         photo = self.photo
-        if self._readers.has(photo, self.checkpoint):
-            self.reader = self._readers.get(photo, self.checkpoint)
-        else:
-            with self.working():
-                self.reader = self._readers.get(photo, self.checkpoint)
-                self.reader.best()
+        self.reader = self._readers.opened(self, photo, self.checkpoint, CropReader.best)
         height, width = photo.shape[:2]
         best = {f"best crop {rank}": row for rank, row in enumerate(self.reader.best()[CORNERS].to_numpy(float), 1)}
         centre = [width / 6, height / 6, 5 * width / 6, 5 * height / 6]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
@@ -17,9 +16,10 @@ from asm_interp.widgets import charts, painter
 from asm_interp.widgets.canvas import GUIDES, MapCanvas, outline
 from asm_interp.widgets.charts import number
 from asm_interp.widgets.controls import checkpoint_menu, opacity_slider
-from asm_interp.widgets.crop_reader import CropReader, CropReading
+from asm_interp.widgets.crop_reader import CropReading
 from asm_interp.widgets.photos import Given
-from asm_interp.widgets.score_maps import ScoreMaps, digest
+from asm_interp.widgets.readers import Readers
+from asm_interp.widgets.score_maps import ScoreMaps
 from asm_interp.widgets.theta_layers import theta_layer
 from asm_interp.widgets.view import View, guarded
 
@@ -67,7 +67,7 @@ class CropCanvas(View):
     def __init__(self, photo: Given = None, checkpoint: object | None = None, *, maps: ScoreMaps | None = None) -> None:
         super().__init__(photo, maps=maps)
         self.checkpoint = str(checkpoint or DEFAULT_CHECKPOINT)
-        self._readers: OrderedDict[tuple[str, str], CropReader] = OrderedDict()
+        self._readers = Readers(self.maps, keep=_READERS)
         self.canvas = MapCanvas(editable=True, width=460, height=360)
         self.bars = widgets.HTML()
         self._build()
@@ -149,15 +149,10 @@ class CropCanvas(View):
     @guarded
     def _open(self, change: object) -> None:
         """A photo, or a checkpoint, that was not on view before."""
-        photo, key = self.photo, (self.checkpoint, digest(self.photo))
-        if key not in self._readers:
-            with self.working():
-                self._readers[key] = CropReader(self.maps.get(photo, self.checkpoint))
-                self._readers[key].best(self._ratio, self.shape, _LISTED)
-        self._readers.move_to_end(key)
-        while len(self._readers) > _READERS:
-            self._readers.popitem(last=False)
-        self.reader = self._readers[key]
+        photo = self.photo
+        self.reader = self._readers.opened(
+            self, photo, self.checkpoint, lambda reader: reader.best(self._ratio, self.shape, _LISTED)
+        )
         height, width = photo.shape[:2]
         fits = bool(self.crop) and self.crop[2] <= width and self.crop[3] <= height
         stays = fits and isinstance(change, dict) and change.get("name") == "checkpoint"

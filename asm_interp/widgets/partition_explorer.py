@@ -21,6 +21,7 @@ from asm_interp.widgets import charts, painter
 from asm_interp.widgets.canvas import MapCanvas, outline
 from asm_interp.widgets.charts import number
 from asm_interp.widgets.controls import checkpoint_menu, opacity_slider
+from asm_interp.widgets.crop_reader import CropReader
 from asm_interp.widgets.partition_change import ACTIONS, PartitionChange
 from asm_interp.widgets.partition_tiles import partition_tiles
 from asm_interp.widgets.photos import Given
@@ -154,12 +155,7 @@ class PartitionExplorer(View):
         """A photo, or a checkpoint, that was not on view before."""
         self.say()
         photo = self.photo
-        if self._readers.has(photo, self.checkpoint):
-            reader = self._readers.get(photo, self.checkpoint)
-        else:
-            with self.working():
-                reader = self._readers.get(photo, self.checkpoint)
-                reader.best()
+        reader = self._readers.opened(self, photo, self.checkpoint, CropReader.best)
         self.reader, self.pattern = reader, reader.score_map.pattern
         self._found.clear()
         last = self.pattern.n_partitions - 1

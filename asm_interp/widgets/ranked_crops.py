@@ -163,11 +163,7 @@ class RankedCrops(View):
             raise ValueError(f"{self.dataset.name} has photos 0 to {len(self.dataset) - 1}, got {self.index}")
         sample = self.dataset[self.index]
         photo = sample.photo
-        if self._readers.has(photo, self.checkpoint):
-            reader = self._readers.get(photo, self.checkpoint)
-        else:
-            with self.working():
-                reader = self._readers.get(photo, self.checkpoint)
+        reader = self._readers.opened(self, photo, self.checkpoint)
         assert sample.scores is not None  # `_open` keeps no others
         self.sample, self.reader = sample, reader
         self.picker.photo = photo

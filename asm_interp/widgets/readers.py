@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 
 from asm_interp.widgets.crop_reader import CropReader
+from asm_interp.widgets.guard import Guarded
 from asm_interp.widgets.score_maps import Photo, ScoreMaps, digest
 
 
@@ -41,3 +43,20 @@ class Readers:
         while len(self._readers) > self.keep:
             self._readers.popitem(last=False)
         return self._readers[key]
+
+    def opened(
+        self, view: Guarded, photo: Photo, checkpoint: str, prepare: Callable[[CropReader], object] | None = None
+    ) -> CropReader:
+        """As `get`, with the view's sign while a reader that was not there is made and prepared.
+
+        Raises
+        ------
+        CheckpointError
+            If there is no such checkpoint.
+        """
+        if not self.has(photo, checkpoint):
+            with view.working():
+                reader = self.get(photo, checkpoint)
+                if prepare is not None:
+                    prepare(reader)
+        return self.get(photo, checkpoint)

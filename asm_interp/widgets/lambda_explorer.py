@@ -23,6 +23,7 @@ from asm_interp.widgets import charts, painter
 from asm_interp.widgets.canvas import MapCanvas, outline
 from asm_interp.widgets.charts import number
 from asm_interp.widgets.controls import opacity_slider
+from asm_interp.widgets.kept import fresh
 from asm_interp.widgets.lambda_family import BiasOverPhotos, Family, bias_over_photos, corner_mass, families
 from asm_interp.widgets.photos import Given
 from asm_interp.widgets.score_maps import Photo, ScoreMaps, digest
@@ -243,11 +244,8 @@ class LambdaExplorer(View):
                 if self.family not in self._over_photos:
                     photos = sample_photos() if self._photos is None else self._photos
                     self._over_photos[self.family] = bias_over_photos(self.maps, self._family, photos)
-        self._prepared.move_to_end(key)
-        while len(self._prepared) > _PREPARED:
-            self._prepared.popitem(last=False)
         self.say()
-        self.now = self._prepared[key]
+        self.now = fresh(self._prepared, key, _PREPARED)
         if (self._digest, self.family) not in self._masses:
             self._masses[self._digest, self.family] = corner_mass(self.maps, self._family, photo)
         self.masses = self._masses[self._digest, self.family]

@@ -15,6 +15,7 @@ from asm_interp.audit.bench import Bench, shipped_models
 from asm_interp.data.planted import RULES, PlantedSample, PlantedWorld
 from asm_interp.geometry.boxes import FloatArray
 from asm_interp.model.checkpoint import find
+from asm_interp.widgets.kept import fresh
 from asm_interp.widgets.score_maps import ScoreMaps
 
 _KEPT = 200  # scenes and checkpoints whose maps stay in memory
@@ -81,10 +82,7 @@ class PlantedScenes:
             marks = {name: localisation(values, sample.mask) for name, values in maps.items()}
             arrays = {name: np.asarray(values, np.float64) for name, values in maps.items()}
             self._found[key] = arrays, pd.DataFrame(marks).T[list(MEASURES)]
-        self._found.move_to_end(key)
-        while len(self._found) > _KEPT:
-            self._found.popitem(last=False)
-        return self._found[key]
+        return fresh(self._found, key, _KEPT)
 
     def mean_marks(self, checkpoint: str) -> pd.DataFrame:
         """Means of `explained` over all scenes that have a subject, as a data frame of the same form."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from asm_interp.widgets.crop_reader import CropReader
 from asm_interp.widgets.guard import Guarded
+from asm_interp.widgets.kept import fresh
 from asm_interp.widgets.score_maps import Photo, ScoreMaps, digest
 
 
@@ -39,10 +40,7 @@ class Readers:
         key = (checkpoint, digest(photo))
         if key not in self._readers:
             self._readers[key] = CropReader(self.maps.get(photo, checkpoint))
-        self._readers.move_to_end(key)
-        while len(self._readers) > self.keep:
-            self._readers.popitem(last=False)
-        return self._readers[key]
+        return fresh(self._readers, key, self.keep)
 
     def opened(
         self, view: Guarded, photo: Photo, checkpoint: str, prepare: Callable[[CropReader], object] | None = None

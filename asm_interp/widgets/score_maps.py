@@ -14,6 +14,7 @@ from asm_interp.analysis.theta import Center, ThetaMaps, theta_maps
 from asm_interp.model.asmnet import ASMNet
 from asm_interp.model.checkpoint import load
 from asm_interp.model.score_map import ScoreMap
+from asm_interp.widgets.kept import fresh
 
 Photo = npt.NDArray[np.uint8]
 Key = tuple[str, str]
@@ -111,10 +112,7 @@ class ScoreMaps:
         with self._lock:
             if name not in self._models:
                 self._models[name] = load(name)
-            self._models.move_to_end(name)
-            while len(self._models) > _MODELS:
-                self._models.popitem(last=False)
-            return self._models[name]
+            return fresh(self._models, name, _MODELS)
 
     @property
     def n_bytes(self) -> int:

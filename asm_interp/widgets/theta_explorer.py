@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 import ipywidgets as widgets
 import numpy as np
@@ -20,6 +20,7 @@ from asm_interp.widgets import charts, painter
 from asm_interp.widgets.canvas import MapCanvas
 from asm_interp.widgets.charts import number
 from asm_interp.widgets.controls import checkpoint_menu, opacity_slider
+from asm_interp.widgets.kept import fresh
 from asm_interp.widgets.photos import Given
 from asm_interp.widgets.score_maps import ScoreMaps, digest
 from asm_interp.widgets.theta_layers import MODES, Layer, theta_layer
@@ -41,8 +42,6 @@ OUTLINES = {"none": 0.0, "top 50 %": 0.5, "top 25 %": 0.75, "top 10 %": 0.9, "to
 _NULLS = {"head": "random head", "untrained": "random weights"}
 _KEPT = 60  # layers and index images that are shown again without work
 
-K = TypeVar("K")
-V = TypeVar("V")
 Pin = tuple[str, str, str]
 """Checkpoint, kind and centring of a map."""
 
@@ -143,7 +142,7 @@ class ThetaExplorer(View):
         key = (self._digest, pin)
         if key not in self._layers:
             self._layers[key] = self._computed(*pin)
-        return _fresh(self._layers, key)
+        return fresh(self._layers, key, _KEPT)
 
     def _computed(self, checkpoint: str, kind: str, center: str) -> Layer:
         if kind in ("avg", "std"):
@@ -201,7 +200,7 @@ class ThetaExplorer(View):
                 self._norms[key] = (both, both)
             else:
                 self._norms[key] = (first.norm(mode=modes[0]), second.norm(mode=modes[1]))
-        return _fresh(self._norms, key)
+        return fresh(self._norms, key, _KEPT)
 
     def _mode_for(self, kind: str) -> Mode:
         return "percentile" if kind == "difference" and self.mode == "ratio" else self.mode
@@ -238,7 +237,7 @@ class ThetaExplorer(View):
                 self._images[key] = painter.indices(layer.values, norm)
             with canvas.hold_sync():
                 canvas.set_indices(
-                    _fresh(self._images, key),
+                    fresh(self._images, key, _KEPT),
                     norm,
                     layer.colors,
                     f"{layer.label}. {norm}",
@@ -336,11 +335,3 @@ def _family(kind: str) -> str:
 
 def _kind_name(kind: str) -> str:
     return next(label for label, value in KINDS.items() if value == kind).split(": mean")[0].split(": spread")[0]
-
-
-def _fresh(kept: OrderedDict[K, V], key: K) -> V:
-    """The entry, now the youngest; the oldest go once there are too many."""
-    kept.move_to_end(key)
-    while len(kept) > _KEPT:
-        kept.popitem(last=False)
-    return kept[key]

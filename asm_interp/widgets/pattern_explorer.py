@@ -43,6 +43,17 @@ _THUMB = 84
 _START = [[1] * 6, *[[1, 0, 0, 0, 0, 1]] * 4, [1] * 6]
 
 
+class _Card(widgets.VBox):  # type: ignore[misc]
+    """One pattern's picture, geometry and text. Kept, since the browser draws a new widget from nothing."""
+
+    def __init__(self) -> None:
+        self.canvas = MapCanvas(width=260, height=220)
+        self.thumbnail = widgets.Image(width=_THUMB, height=_THUMB, layout={"flex": "0 0 auto"})
+        self.text = widgets.HTML()
+        below = widgets.HBox([self.thumbnail, self.text], layout={"width": "262px"})
+        super().__init__([self.canvas, below])
+
+
 class PatternExplorer(View):
     """Models that differ in their pattern on one photo: geometry, best crops, accuracy, and what each can express.
 
@@ -79,7 +90,7 @@ class PatternExplorer(View):
         super().__init__(photo, maps=maps)
         self.checkpoint = str(checkpoint or _DEFAULT)
         self._readers = Readers(self.maps, keep=24)
-        self._cards: list[tuple[MapCanvas, widgets.Image, widgets.HTML]] = []
+        self._cards: list[_Card] = []
         self.own_canvas = MapCanvas(width=300, height=240)
         self.drawing = PatternCanvas(_START)
         self.own: CropReader | None = None
@@ -120,13 +131,12 @@ class PatternExplorer(View):
             flow(self.accuracy, self.ceilings),
         ]
 
-    def _card(self, place: int) -> tuple[MapCanvas, widgets.Image, widgets.HTML]:
+    def _card(self, place: int) -> _Card:
         while len(self._cards) <= place:
-            canvas = MapCanvas(width=260, height=220)
-            t.dlink((self, "opacity"), (canvas, "opacity"))
-            widgets.jsdlink((self.opacity_slider, "value"), (canvas, "opacity"))
-            image = widgets.Image(width=_THUMB, height=_THUMB, layout={"flex": "0 0 auto"})
-            self._cards.append((canvas, image, widgets.HTML()))
+            card = _Card()
+            t.dlink((self, "opacity"), (card.canvas, "opacity"))
+            widgets.jsdlink((self.opacity_slider, "value"), (card.canvas, "opacity"))
+            self._cards.append(card)
         return self._cards[place]
 
     # ---- state to pictures
@@ -179,14 +189,13 @@ class PatternExplorer(View):
     def _show(self, change: object) -> None:
         cards = []
         for place, name in enumerate(self.checkpoints):
-            canvas, image, text = self._card(place)
-            pattern = self.family.patterns[name]
-            canvas.set_photo(self.photo)
-            self._show_best(canvas, self._reader(name), pattern)
-            image.value = _png(pattern_image(pattern, 2 * _THUMB))
-            image.alt = f"Pattern {pattern.name}"
-            text.value = self._told_card(name)
-            cards.append(widgets.VBox([canvas, widgets.HBox([image, text], layout={"width": "262px"})]))
+            card, pattern = self._card(place), self.family.patterns[name]
+            card.canvas.set_photo(self.photo)
+            self._show_best(card.canvas, self._reader(name), pattern)
+            card.thumbnail.value = _png(pattern_image(pattern, 2 * _THUMB))
+            card.thumbnail.alt = f"Pattern {pattern.name}"
+            card.text.value = self._told_card(name)
+            cards.append(card)
         self.row.children = flow(*cards).children
         self.readout.value = self._told()
         self._show_tables()
@@ -328,8 +337,7 @@ class PatternExplorer(View):
         """Each pattern with its best crops, yours, and the accuracies."""
         panels = []
         for place, name in enumerate(self.checkpoints):
-            canvas, pattern = self._cards[place][0], self.family.patterns[name]
-            panels.append(("", _with_pattern(canvas, pattern)))
+            panels.append(("", _with_pattern(self._cards[place].canvas, self.family.patterns[name])))
         panels.append(("", _with_pattern(self.own_canvas, self.drawing.pattern)))
         panels.append(("", svg_image(self.accuracy.value)))
         return painter.compose(panels, f"{self.description()} {plain(self.verdict.value)}", columns=3)

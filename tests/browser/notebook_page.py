@@ -100,9 +100,11 @@ class NotebookPage:
     def changes(self, canvas: Locator) -> Iterator[None]:
         """Do something inside the block after which the canvas must come to show other pixels."""
         before = canvas.evaluate("canvas => canvas.toDataURL()")
+        kept = canvas.element_handle()
         yield
-        changed = "([canvas, before]) => canvas.toDataURL() !== before"
-        self.page.wait_for_function(changed, arg=[canvas.element_handle(), before])
+        changed = "([canvas, before]) => !canvas.isConnected || canvas.toDataURL() !== before"
+        self.page.wait_for_function(changed, arg=[kept, before])
+        assert kept.evaluate("canvas => canvas.isConnected"), "the picture was taken away instead of drawn anew"
 
     def expect(self, text: str | re.Pattern[str]) -> Locator:
         """Wait until something shows a text."""

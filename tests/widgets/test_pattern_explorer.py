@@ -55,11 +55,11 @@ def test_a_family_differs_in_its_pattern_alone(family):
 
 def test_each_pattern_shows_its_best_crop(view, known, photo):
     assert len(view.row.children) == len(view.checkpoints) >= 4
-    for (canvas, _, text), name in zip(view._cards, view.checkpoints, strict=False):
+    for card, name in zip(view._cards, view.checkpoints, strict=False):
         best = search_crops(known.get(photo, name), top=5)
-        assert canvas.crop == best[["x1", "y1", "x2", "y2"]].iloc[0].tolist()
-        assert canvas.title == view.family.patterns[name].name
-        assert "accuracy" in text.value
+        assert card.canvas.crop == best[["x1", "y1", "x2", "y2"]].iloc[0].tolist()
+        assert card.canvas.title == view.family.patterns[name].name
+        assert "accuracy" in card.text.value
 
 
 def test_patterns_can_be_chosen(view):
@@ -73,11 +73,12 @@ def test_patterns_can_be_chosen(view):
 
 
 def test_layers_change_every_map(view):
-    before = [card[0].layer for card in view._cards]
+    before, cards = [card.canvas.layer for card in view._cards], view.row.children
     view.layer = "avg"
-    assert all(card[0].layer not in (b"", old) for card, old in zip(view._cards, before, strict=True))
+    assert view.row.children == cards, "new widgets would be drawn from nothing"
+    assert all(card.canvas.layer not in (b"", old) for card, old in zip(view._cards, before, strict=True))
     view.layer = "none"
-    assert all(card[0].layer == b"" for card in view._cards)
+    assert all(card.canvas.layer == b"" for card in view._cards)
 
 
 def test_a_union_of_trained_partitions_is_scored_with_them(view, known, photo):

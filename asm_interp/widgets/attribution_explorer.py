@@ -140,6 +140,7 @@ class AttributionExplorer(View):
             flow(self.canvas, self.exact),
             self.readout,
             flow(self.table, self.bars),
+            self.saver,
         ]
 
     # ---- computing

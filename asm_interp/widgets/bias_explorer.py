@@ -176,6 +176,7 @@ class BiasExplorer(View):
             self.status,
             self.readout,
             flow(*self.panels, space=8),
+            self.saver,
         ]
 
     # ---- data

@@ -102,6 +102,7 @@ class CompareCrops(View):
             self.status,
             flow(*self.canvases.values(), self.map, widgets.VBox([self.by_region, self.by_partition])),
             self.readout,
+            self.saver,
         ]
 
     # ---- state to pictures

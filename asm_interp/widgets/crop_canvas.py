@@ -142,6 +142,7 @@ class CropCanvas(View):
             self.status,
             widgets.HBox([self.canvas, side]),
             self.readout,
+            self.saver,
         ]
 
     # ---- state to pictures

@@ -204,6 +204,7 @@ class LambdaExplorer(View):
             self.status,
             widgets.HBox(list(self.canvases), layout=widgets.Layout(grid_gap="12px")),
             widgets.HBox([self.curves, self.readout], layout=widgets.Layout(grid_gap="16px")),
+            self.saver,
         ]
 
     # ---- preparing

@@ -146,6 +146,7 @@ class PartitionExplorer(View):
             flow(self.tiles_canvas, self.before, self.after, self.bars),
             self.readout,
             self.crops_table,
+            self.saver,
         ]
 
     # ---- state to pictures

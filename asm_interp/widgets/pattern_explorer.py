@@ -129,6 +129,7 @@ class PatternExplorer(View):
             flow(self.drawing, self.own_canvas),
             self.verdict,
             flow(self.accuracy, self.ceilings),
+            self.saver,
         ]
 
     def _card(self, place: int) -> _Card:

@@ -128,6 +128,7 @@ class RankedCrops(View):
             flow(self.canvas, self.scatter),
             self.readout,
             flow(*titled),
+            self.saver,
         ]
 
     # ---- data

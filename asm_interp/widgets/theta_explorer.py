@@ -134,6 +134,7 @@ class ThetaExplorer(View):
             widgets.HBox([self.canvas, self.reference], layout=widgets.Layout(grid_gap="16px")),
             self.pointed,
             self.readout,
+            self.saver,
         ]
 
     # ---- maps

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from abc import abstractmethod
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
@@ -25,6 +26,7 @@ from asm_interp.model.checkpoint import list_checkpoints
 from asm_interp.widgets import painter
 from asm_interp.widgets.guard import Guarded, guarded
 from asm_interp.widgets.photos import Given, PhotoPicker
+from asm_interp.widgets.save_bar import SaveBar
 from asm_interp.widgets.score_maps import ScoreMaps, shared_maps
 
 __all__ = ["View", "guarded", "plain"]
@@ -62,7 +64,8 @@ if (slider) slider.addEventListener("input", () => {{
 class View(Guarded):
     """A box of controls and pictures over one photo.
 
-    A subclass builds its children, keeps `readout` up to date, and says what `picture` and `numbers` are.
+    A subclass builds its children, the last of them `saver`, keeps `readout` up to date, and says what `picture` and
+    `numbers` are.
 
     Parameters
     ----------
@@ -78,6 +81,8 @@ class View(Guarded):
         Of the picker; may be set.
     status, readout : ipywidgets.HTML
         Messages, and the numbers behind the picture in words.
+    saver : SaveBar
+        Buttons for `save` and `to_html`.
     sweep_name : str
         What the slider of the offline page is called.
     """
@@ -89,6 +94,8 @@ class View(Guarded):
         self.maps = maps or shared_maps()
         self.picker = PhotoPicker(photo)
         self.readout = widgets.HTML()
+        stem = re.sub(r"(?<!^)(?=[A-Z])", "-", type(self).__name__).lower()
+        self.saver = SaveBar(stem, self.save, self.to_html)
 
     @property
     def photo(self) -> painter.Photo:

@@ -11,6 +11,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from asm_interp import widgets
+from asm_interp.audit.bench import Bench
 from asm_interp.gallery import build_gallery
 
 if TYPE_CHECKING:
@@ -19,15 +20,28 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 VIEWS = {
+    "attribution": lambda: computed(widgets.AttributionExplorer("coffee", "shapes-lambda-0.1")),
+    "audit": lambda: widgets.AuditExplorer(bench=Bench.make("shapes", 3)),
+    "bias": lambda: widgets.BiasExplorer(n_photos=5, resamples=20),
+    "compare": lambda: widgets.CompareCrops("coffee", "shapes-lambda-0.1"),
     "crop": lambda: widgets.CropCanvas("flower", "shapes-lambda-0.1"),
-    "partition": lambda: widgets.PartitionExplorer("coffee", "shapes-lambda-0.1"),
     "lambda": lambda: widgets.LambdaExplorer("coffee", "shapes-300"),
+    "partition": lambda: widgets.PartitionExplorer("coffee", "shapes-lambda-0.1"),
+    "pattern": lambda: widgets.PatternExplorer("coffee", "shapes-300-lambda-0.1"),
+    "ranked": lambda: widgets.RankedCrops(),
+    "theta": lambda: widgets.ThetaExplorer("coffee", "shapes-lambda-0.1"),
 }
 QUESTION = "# A title\n\n**Question.** Does it open?"
 CODE = """
 from asm_interp.widgets import CropCanvas
 CropCanvas("flower", "shapes-lambda-0.1")
 """
+
+
+def computed(view: widgets.AttributionExplorer) -> widgets.AttributionExplorer:
+    """The view with three methods computed, each of which is a step of its page."""
+    view.run("integrated gradients", "grad-cam", "feature ablation")
+    return view
 
 
 @pytest.fixture

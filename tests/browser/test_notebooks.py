@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.slow
 NUMBER = r"([−-]?[\d.]+)"
 
 
-def test_quickstart(notebook: NotebookPage) -> None:
+def test_quickstart(notebook: NotebookPage, lab_folder: Path) -> None:
     notebook.run("01_quickstart")
     canvas = notebook.canvas()
     notebook.screenshot("as-opened")
@@ -50,6 +51,12 @@ def test_quickstart(notebook: NotebookPage) -> None:
             notebook.choose(name, option)
     notebook.expect("Circle in")
     notebook.screenshot("circle")
+    notebook.push("Picture and numbers")
+    notebook.expect("Wrote crop-canvas.png, crop-canvas.csv, crop-canvas.json in")
+    notebook.push("Offline page")
+    notebook.expect(re.compile(r"Wrote .*crop-canvas\.html"))
+    notebook.screenshot("saved")
+    assert all((lab_folder / f"crop-canvas.{kind}").stat().st_size for kind in ("png", "csv", "json", "html"))
     assert notebook.alerts() == []
 
 

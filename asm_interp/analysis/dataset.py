@@ -1,4 +1,4 @@
-"""Analysis of any number of photos: one row per photo and mean maps, streamed, resumable, shared among processes."""
+"""Analysis of any number of photos: rows, mean maps and profiles; streamed, resumable, shared among processes."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ import pandas as pd
 from asm_interp import __version__
 from asm_interp.analysis.mean_maps import GRID, RunningMean
 from asm_interp.analysis.photo_measures import MAPS, MEASURES, photo_measures
+from asm_interp.analysis.regions import profile_distances, radial_profile
 from asm_interp.data.photo import PHOTO_SUFFIXES, PhotoError, read_photo
 from asm_interp.files import write_atomically
 from asm_interp.geometry.boxes import Size
@@ -29,7 +30,8 @@ PART = 64
 """Photos in a part, unless another number is asked for: what an interruption loses at most, per process."""
 
 _AHEAD = 2  # photos read while the network works
-_MANIFEST, _ROWS, _MAPS, _SUMMARY, _MEAN_MAPS = "analysis.json", "photos", "maps", "summary.csv", "mean_maps.npz"
+_MANIFEST, _ROWS, _MAPS = "analysis.json", "photos", "maps"
+_SUMMARY, _MEAN_MAPS, _PROFILES = "summary.csv", "mean_maps.npz", "profiles.csv"
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,10 @@ class DatasetAnalysis:
         One row per measure: measure, mean, ci_low, ci_high (Student's 95 % interval over photos), n.
     maps : dict of str to RunningMean
         `MAPS` on the grid, with mean, n and interval per cell.
+    profiles : dict of str to DataFrame
+        Of each map, its mean by distance to the nearest border, from the border inwards: d_edge (middle of the step,
+        in units of the photo's sides), mean, ci_low, ci_high (Student's 95 % interval over photos), n. A photo whose
+        map is not defined there, as avg_z of a constant map, does not count in n. Slopes are in `summary`.
     n_photos, n_skipped : int
         How many there were, and how many of them could not be read.
     """
@@ -109,6 +115,7 @@ class DatasetAnalysis:
     folder: Path
     summary: pd.DataFrame
     maps: dict[str, RunningMean]
+    profiles: dict[str, pd.DataFrame]
     n_photos: int
     n_skipped: int
 
@@ -127,7 +134,7 @@ def analyse_photos(
     shard: Shard | None = None,
     advance: Callable[[str], None] = lambda _: None,
 ) -> DatasetAnalysis | None:
-    """Measure every photo once, and average the maps.
+    """Measure every photo once, and average the maps and their profiles from the border inwards.
 
     The photos are cut into parts of `part_size`. A part's rows (Parquet) and accumulated maps (npz) are written
     when it is done, and what is there already is not done again, so that an interrupted analysis goes on where it
@@ -144,7 +151,8 @@ def analyse_photos(
         Folder for the results; one that all processes share.
     part_size : int
     grid : (int, int)
-        Cells of the mean maps, down and across.
+        Cells of the mean maps, down and across. Profiles have a step for each ring of cells along the shorter side;
+        a ring of a square grid with an even number of cells is exactly the photo's points at these distances.
     shard : Shard, optional
         Which parts to do; by default as ``torchrun`` or ``fabric run`` says, or all.
     advance : callable
@@ -192,6 +200,7 @@ def _manifest(model: ASMNet, names: list[str], part_size: int, grid: Size) -> di
         "input_size": model.input_size,
         "part_size": part_size,
         "grid": list(grid),
+        "profile_steps": _profile_steps(grid),
         "measures": list(MEASURES),
         "library": f"asm_interp {__version__}",
     }
@@ -203,12 +212,23 @@ def _check_manifest(out: Path, wanted: dict[str, object]) -> None:
         write_atomically(path, json.dumps(wanted, indent=2, ensure_ascii=False) + "\n")
         return
     try:
-        held = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        held = dict(json.loads(path.read_text(encoding="utf-8")))
+    except (TypeError, ValueError) as error:
         raise ValueError(f"{path}: expected the record of an analysis ({error})") from error
-    differing = [key for key in wanted if not isinstance(held, dict) or held.get(key) != wanted[key]]
-    if differing:
+    if missing := [key for key in wanted if key not in held]:
+        raise ValueError(f"{path} is of an earlier version, without {', '.join(missing)}; choose another folder")
+    if differing := [key for key in wanted if held[key] != wanted[key]]:
         raise ValueError(f"{path} is of another analysis: {', '.join(differing)} differ; choose another folder")
+
+
+def _profile_steps(grid: Size) -> int:
+    """Rings of cells from the border to the middle: as fine as leaves no step without a cell."""
+    return -(-min(grid) // 2)
+
+
+def _profile(name: str) -> str:
+    """What the profile of a map is called in a part."""
+    return f"{name}.profile"
 
 
 def _part(out: Path, kind: str, part: int) -> Path:
@@ -229,7 +249,8 @@ def _photos_ahead(photos: Mapping[str, Path]) -> Iterator[tuple[str, Future[npt.
 def _analyse_part(
     model: ASMNet, photos: Mapping[str, Path], out: Path, part: int, grid: Size, advance: Callable[[str], None]
 ) -> None:
-    running = {name: RunningMean(grid) for name in MAPS}
+    steps = _profile_steps(grid)
+    running = {name: RunningMean(grid) for name in MAPS} | {_profile(name): RunningMean((steps,)) for name in MAPS}
     rows: list[dict[str, object]] = []
     for name, future in _photos_ahead(photos):
         row: dict[str, object] = {"photo": name, "height": None, "width": None, "error": None}
@@ -242,6 +263,7 @@ def _analyse_part(
             row |= {"height": photo.shape[0], "width": photo.shape[1], **measures}
             for key, values in maps.items():
                 running[key].add(values)
+                running[_profile(key)].add(radial_profile(values, steps)["mean"])
         rows.append(row)
         advance(name)
     table = pd.DataFrame(rows).astype({"height": "Int64", "width": "Int64", "error": "string"})
@@ -258,26 +280,27 @@ def _bytes_of(save: Callable[[io.BytesIO], object]) -> bytes:
 
 
 def _merge(out: Path, n_parts: int) -> DatasetAnalysis:
-    maps: dict[str, RunningMean] = {}
+    running: dict[str, RunningMean] = {}
     measures = RunningMean((len(MEASURES),))
     n_photos = n_skipped = 0
     for part in range(n_parts):
         with np.load(_part(out, _MAPS, part)) as stored:
-            for key in MAPS:
+            for key in (*MAPS, *map(_profile, MAPS)):
                 one = RunningMean.from_state(*(stored[f"{key}.{entry}"] for entry in ("n", "mean", "squares")))
-                maps.setdefault(key, RunningMean(one.n.shape)).merge(one)
+                running.setdefault(key, RunningMean(one.n.shape)).merge(one)
         rows = pd.read_parquet(_part(out, _ROWS, part))
         for row in rows[list(MEASURES)].to_numpy(np.float64):
             measures.add(row)
         n_photos, n_skipped = n_photos + len(rows), n_skipped + int(rows["error"].notna().sum())
-    low, high = measures.interval()
-    summary = pd.DataFrame(
-        {"measure": MEASURES, "mean": measures.mean, "ci_low": low, "ci_high": high, "n": measures.n}
-    )
-    results: dict[str, npt.NDArray[np.generic]] = {}
-    for key, one in maps.items():
-        ends = one.interval()
-        results |= {f"{key}.mean": one.mean, f"{key}.ci_low": ends[0], f"{key}.ci_high": ends[1], f"{key}.n": one.n}
+    summary = pd.DataFrame({"measure": MEASURES, **measures.estimates()})
+    maps = {name: running[name] for name in MAPS}
+    cells = {f"{name}.{entry}": array for name, one in maps.items() for entry, array in one.estimates().items()}
+    profiles: dict[str, pd.DataFrame] = {}
+    for name in MAPS:
+        one = running[_profile(name)]
+        profiles[name] = pd.DataFrame({"d_edge": profile_distances(one.n.size), **one.estimates()})
+    table = pd.concat(profiles, names=["map"]).reset_index("map")
     write_atomically(out / _SUMMARY, summary.to_csv(index=False, lineterminator="\n"))
-    write_atomically(out / _MEAN_MAPS, _bytes_of(partial(np.savez, **results)))  # type: ignore[arg-type]
-    return DatasetAnalysis(out, summary, maps, n_photos, n_skipped)
+    write_atomically(out / _MEAN_MAPS, _bytes_of(partial(np.savez, **cells)))  # type: ignore[arg-type]
+    write_atomically(out / _PROFILES, table.to_csv(index=False, lineterminator="\n"))
+    return DatasetAnalysis(out, summary, maps, profiles, n_photos, n_skipped)

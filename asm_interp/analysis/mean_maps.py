@@ -152,6 +152,11 @@ class RunningMean:
         reach = stdtrit(np.maximum(self.n - 1, 1), (1 + level) / 2) * np.sqrt(self.variance / np.maximum(self.n, 1))
         return self.mean - reach, self.mean + reach
 
+    def estimates(self) -> dict[str, npt.NDArray[np.generic]]:
+        """What is reported, element by element: mean, ci_low, ci_high (95 %, see `interval`) and n."""
+        low, high = self.interval()
+        return {"mean": self.mean, "ci_low": low, "ci_high": high, "n": self.n}
+
     def state(self) -> dict[str, npt.NDArray[np.generic]]:
         """All there is to know, as arrays that a file can hold."""
         return {"n": self.n, "mean": self._mean, "squares": self._squares}

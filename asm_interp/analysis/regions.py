@@ -159,6 +159,11 @@ def edge_distance(shape: Size) -> FloatArray:
     return distance
 
 
+def profile_distances(n_steps: int) -> FloatArray:
+    """Middles of the steps of a `radial_profile`, in units of the photo's sides; [n_steps]."""
+    return np.asarray((np.arange(n_steps) + 0.5) / (2 * n_steps))
+
+
 def radial_profile(values: npt.ArrayLike, n_steps: int = 16) -> pd.DataFrame:
     """Mean of a map by distance to the nearest border.
 
@@ -185,7 +190,7 @@ def radial_profile(values: npt.ArrayLike, n_steps: int = 16) -> pd.DataFrame:
     n_pixels = np.bincount(step, minlength=n_steps)
     sums = np.bincount(step, array[present], n_steps)
     mean = np.divide(sums, n_pixels, out=np.full(n_steps, np.nan), where=n_pixels > 0)
-    return pd.DataFrame({"d_edge": (np.arange(n_steps) + 0.5) / (2 * n_steps), "mean": mean, "n_pixels": n_pixels})
+    return pd.DataFrame({"d_edge": profile_distances(n_steps), "mean": mean, "n_pixels": n_pixels})
 
 
 def edge_slope(values: npt.ArrayLike) -> float:

@@ -24,7 +24,7 @@ def analyse(
     ] = None,
     device: Device = "cpu",
 ) -> None:
-    """Measure the maps of a whole data set: a row per photo (Parquet), mean maps, and a summary with intervals.
+    """Measure the maps of a whole data set: a row per photo (Parquet); mean maps, profiles, a summary with intervals.
 
     Called again it goes on where it was. Exit code 1 if a photo was skipped.
     """

@@ -66,12 +66,14 @@ def draw_mean_map(
 
 
 def draw_edge_profiles(profiles: Mapping[str, pd.DataFrame], *, ax: Axes | None = None) -> Axes:
-    """Means of maps by distance to the nearest border.
+    """Means of maps by distance to the nearest border, with bands where there are intervals.
 
     Parameters
     ----------
     profiles : mapping of str to DataFrame
-        As `asm_interp.analysis.regions.radial_profile` gives them, which has no interval.
+        As `asm_interp.analysis.regions.radial_profile` gives them, which has no interval, or with ci_low, ci_high and
+        n (photos), as in `asm_interp.analysis.dataset.DatasetAnalysis.profiles`. The intervals, 95 %, are of each
+        distance by itself.
     ax : Axes, optional
 
     Returns
@@ -79,8 +81,13 @@ def draw_edge_profiles(profiles: Mapping[str, pd.DataFrame], *, ax: Axes | None 
     Axes
     """
     ax = ax or plt.gca()
+    counts: list[int] = []
     for name, look in looks(profiles).items():
         profile = profiles[str(name)]
+        if "ci_low" in profile:
+            ends = profile["ci_low"], profile["ci_high"]
+            ax.fill_between(profile["d_edge"], *ends, color=look.color, alpha=0.2, linewidth=0)
+            counts += profile["n"].tolist()
         ax.plot(
             profile["d_edge"],
             profile["mean"],
@@ -89,7 +96,8 @@ def draw_edge_profiles(profiles: Mapping[str, pd.DataFrame], *, ax: Axes | None 
             linestyle=look.line,
             label=readable(name),
         )
-    ax.set_xlabel("distance to the nearest border, in photo sides")
+    told = ["bands: 95 % interval over photos", number_text(counts)] if counts else []
+    ax.set_xlabel("\n".join(filter(None, ["distance to the nearest border, in photo sides", *told])))
     ax.set_ylabel("mean at that distance")
     ax.set_xlim(0, 0.5)
     ax.legend(frameon=False)

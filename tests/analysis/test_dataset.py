@@ -1,6 +1,7 @@
 """A data set's analysis: the same however it is cut, shared or interrupted, and no larger for more photos."""
 
 import gc
+import json
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
+from scipy import stats
 from typer.testing import CliRunner
 
 import asm_interp as asm
@@ -19,7 +21,7 @@ from asm_interp.analysis.dataset import DatasetAnalysis, Shard, analyse_photos, 
 from asm_interp.analysis.mean_maps import to_grid
 from asm_interp.analysis.partitions import composition_shares
 from asm_interp.analysis.photo_measures import MAPS, MEASURES, photo_measures
-from asm_interp.analysis.regions import concentration, region_z
+from asm_interp.analysis.regions import concentration, edge_slope, region_mean, region_weights, region_z
 from asm_interp.cli import app
 from asm_interp.data.photo import PhotoError, read_photo
 from asm_interp.geometry.candidates import anchor_boxes
@@ -79,6 +81,76 @@ def test_composition_share_is_that_of_the_anchors(model: asm.ASMNet, folder: Pat
     assert np.isnan(photo_measures(flat)[0]["composition_share"])
 
 
+def ring_means(values: np.ndarray, n_rings: int) -> np.ndarray:
+    """Means of a map over rings of equal width from the border inwards, by area: differences of growing borders."""
+    shape = values.shape
+    margins = [step / (2 * n_rings) for step in range(1, n_rings)]
+    areas = [0.0, *(region_weights(shape, "border", margin).sum() for margin in margins), values.size]
+    means = [0.0, *(region_mean(values, "border", margin) for margin in margins), values.mean(dtype=np.float64)]
+    return np.diff(np.multiply(areas, means)) / np.diff(areas)
+
+
+def test_profiles_are_those_of_each_photo_alone(model: asm.ASMNet, folder: Path, tmp_path: Path) -> None:
+    photos = find_photos(folder)
+    del photos["damaged.jpg"]
+    result = whole(model, folder, tmp_path)
+    theta = {name: asm.theta_maps(model.score_map(read_photo(path)), center="channel") for name, path in photos.items()}
+    alone = {
+        "avg_z": [ring_means(each.avg / each.avg.std(), 16) for each in theta.values()],
+        "std_ratio": [ring_means(each.std / each.std.mean(), 16) for each in theta.values()],
+    }
+    for name, sample in alone.items():
+        profile = result.profiles[name]
+        expected = stats.ttest_1samp(sample, 0).confidence_interval(0.95)
+        np.testing.assert_array_equal(profile["d_edge"], np.arange(1, 33, 2) / 64)
+        np.testing.assert_allclose(profile["mean"], np.mean(sample, axis=0), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(profile["ci_low"], expected.low, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(profile["ci_high"], expected.high, rtol=1e-5, atol=1e-6)
+        assert (profile["n"] == 10).all()
+    slopes = [edge_slope(to_grid(each.std / each.std.mean())) for each in theta.values()]
+    row = result.summary.set_index("measure").loc["std_edge_slope"]
+    expected = stats.ttest_1samp(slopes, 0).confidence_interval(0.95)
+    assert row.tolist() == pytest.approx([np.mean(slopes), expected.low, expected.high, 10], rel=1e-5)
+    stored = pd.read_csv(tmp_path / "profiles.csv")
+    for name, profile in result.profiles.items():
+        own = stored[stored["map"] == name].drop(columns="map").reset_index(drop=True)
+        pd.testing.assert_frame_equal(own, profile, rtol=1e-14)
+
+
+def test_photos_without_a_profile_do_not_count_in_it(
+    model: asm.ASMNet, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = {name: folder / name for name in ("0.png", "2.png", "grey.png")}
+    others = analyse_photos(model, dict(list(photos.items())[:2]), tmp_path / "others", shard=Shard())
+    one = model.score_map(read_photo(photos["0.png"]))
+    flat = asm.ScoreMap(torch.full_like(one.values, 0.1), model.pattern, (48, 64))
+    score_map = model.score_map
+    monkeypatch.setattr(model, "score_map", lambda photo: flat if photo.shape[0] == 48 else score_map(photo))
+    mixed = analyse_photos(model, photos, tmp_path / "mixed", shard=Shard())
+    alone = analyse_photos(model, {"grey.png": photos["grey.png"]}, tmp_path / "alone", shard=Shard())
+    assert others is not None
+    assert mixed is not None
+    assert alone is not None
+    for name in ("avg_z", "std_ratio"):
+        pd.testing.assert_frame_equal(mixed.profiles[name], others.profiles[name])
+        assert alone.profiles[name][["mean", "ci_low", "ci_high"]].isna().all(axis=None)
+        assert (alone.profiles[name]["n"] == 0).all()
+    np.testing.assert_allclose(mixed.profiles["std"]["mean"], others.profiles["std"]["mean"] * 2 / 3)
+    assert (mixed.profiles["std"]["n"] == 3).all()
+
+
+@pytest.mark.parametrize("grid", [(1, 1), (2, 5), (7, 7), (8, 6)])
+def test_every_step_of_a_profile_holds_cells(
+    model: asm.ASMNet, folder: Path, tmp_path: Path, grid: tuple[int, int]
+) -> None:
+    photos = {name: folder / name for name in ("0.png", "2.png")}
+    result = analyse_photos(model, photos, tmp_path, grid=grid, shard=Shard())
+    assert result is not None
+    for name in ("avg", "std"):
+        assert len(result.profiles[name]) == -(-min(grid) // 2)
+        assert (result.profiles[name]["n"] == 2).all()
+
+
 def test_two_shards_are_one_process(model: asm.ASMNet, folder: Path, tmp_path: Path) -> None:
     one = whole(model, folder, tmp_path / "one")
     photos = find_photos(folder)
@@ -90,6 +162,7 @@ def test_two_shards_are_one_process(model: asm.ASMNet, folder: Path, tmp_path: P
     for key in MAPS:
         for a, b in zip(two.maps[key].interval(), one.maps[key].interval(), strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-10)
+        pd.testing.assert_frame_equal(two.profiles[key], one.profiles[key], rtol=1e-10)
 
 
 def test_other_parts_give_the_same_means(model: asm.ASMNet, folder: Path, tmp_path: Path) -> None:
@@ -115,7 +188,7 @@ def test_an_interrupted_analysis_goes_on(model: asm.ASMNet, folder: Path, tmp_pa
     resumed, straight = whole(model, folder, tmp_path / "cut"), whole(model, folder, tmp_path / "straight")
     assert first.stat().st_mtime_ns == written
     pd.testing.assert_frame_equal(resumed.photos(), straight.photos(), check_exact=True)
-    for name in ("summary.csv", "mean_maps.npz"):
+    for name in ("summary.csv", "mean_maps.npz", "profiles.csv"):
         assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "straight" / name).read_bytes()
 
 
@@ -125,6 +198,15 @@ def test_a_folder_of_another_analysis_is_refused(model: asm.ASMNet, folder: Path
         whole(model, folder, tmp_path, part_size=5)
     with pytest.raises(ValueError, match=r"weights differ"):
         whole(asm.ASMNet("tiny", "grid:2x2", input_size=32), folder, tmp_path)
+    record = tmp_path / "analysis.json"
+    older = json.loads(record.read_text())
+    del older["profile_steps"]
+    record.write_text(json.dumps(older))
+    with pytest.raises(ValueError, match=r"analysis\.json is of an earlier version, without profile_steps; choose"):
+        whole(model, folder, tmp_path)
+    record.write_text("3")
+    with pytest.raises(ValueError, match="expected the record of an analysis"):
+        whole(model, folder, tmp_path)
 
 
 def peak(model: asm.ASMNet, folder: Path, out: Path, n_photos: int) -> int:
@@ -201,8 +283,13 @@ def test_command(folder: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_torchrun_shares_the_photos(folder: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "asm_interp"]
+@pytest.mark.parametrize("launcher", ["torchrun", "fabric"])
+def test_two_processes_share_the_photos(folder: Path, tmp_path: Path, launcher: str) -> None:
+    scripts = Path(sys.executable).parent
+    command = {
+        "torchrun": [scripts / "torchrun", "--standalone", "--nproc-per-node=2", "-m", "asm_interp"],
+        "fabric": [scripts / "fabric", "run", "--accelerator=cpu", "--devices=2", scripts / "asm-interp"],
+    }[launcher]
     options = ["analyse", str(folder / "below"), "--checkpoint", "shapes-lambda-0", "--part-size", "2"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(
@@ -216,3 +303,6 @@ def test_torchrun_shares_the_photos(folder: Path, tmp_path: Path) -> None:
     assert CliRunner().invoke(app, [*options, "--out", str(tmp_path / "one")]).exit_code == 0
     two, one = pd.read_parquet(tmp_path / "two" / "photos"), pd.read_parquet(tmp_path / "one" / "photos")
     pd.testing.assert_frame_equal(two, one, rtol=1e-4, atol=1e-5)  # another number of threads, another rounding
+    for name in ("summary.csv", "profiles.csv"):
+        two, one = pd.read_csv(tmp_path / "two" / name), pd.read_csv(tmp_path / "one" / name)
+        pd.testing.assert_frame_equal(two, one, rtol=1e-4, atol=1e-5)

@@ -53,6 +53,13 @@ def test_interval_is_students() -> None:
         assert (low[cell], high[cell]) == pytest.approx((expected.low, expected.high))
 
 
+def test_estimates_are_mean_95_percent_interval_and_n() -> None:
+    result = running(np.random.default_rng(0).normal(3, 2, (5, 2, 3)))
+    low, high = result.interval(0.95)
+    expected = {"mean": result.mean, "ci_low": low, "ci_high": high, "n": result.n}
+    np.testing.assert_equal(result.estimates(), expected)
+
+
 def test_interval_covers_as_often_as_it_says() -> None:
     sample = np.random.default_rng(1).normal(0, 1, (8, 4000))
     result = RunningMean((4000,))

@@ -28,7 +28,7 @@ VIEWS = {
     "lambda": lambda: widgets.LambdaExplorer("coffee", "shapes-300"),
     "partition": lambda: widgets.PartitionExplorer("coffee", "shapes-lambda-0.1"),
     "pattern": lambda: widgets.PatternExplorer("coffee", "shapes-300-lambda-0.1"),
-    "ranked": lambda: widgets.RankedCrops(),
+    "ranked": widgets.RankedCrops,
     "theta": lambda: widgets.ThetaExplorer("coffee", "shapes-lambda-0.1"),
 }
 QUESTION = "# A title\n\n**Question.** Does it open?"

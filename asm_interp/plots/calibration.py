@@ -8,8 +8,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from asm_interp.analysis.planted_audit import share_interval
@@ -100,12 +100,11 @@ def draw_power(table: pd.DataFrame, test: str, *, ax: Axes | None = None) -> Axe
     if test not in power_tests(table):
         raise ValueError(f"no test {test!r}; there are {'; '.join(power_tests(table))}")
     numbers = sorted(table["n_photos"].unique())
-    told = looks(numbers)
-    for i, number in enumerate(numbers):
+    shades = sns.color_palette(f"{SEQUENTIAL.name}_r", len(numbers)).as_hex()
+    for (number, look), shade in zip(looks(numbers).items(), shades, strict=True):
         own = table[table["n_photos"] == number].sort_values("beta")
-        shade = to_hex(SEQUENTIAL(0.9 * (1 - i / max(len(numbers) - 1, 1))))
         rates = _rates(own[test], own["n_simulations"])
-        draw_series(own["beta"], rates, ax=ax, look=Look(shade, told[number].marker, "-"), label=f"{number} photos")
+        draw_series(own["beta"], rates, ax=ax, look=Look(shade, look.marker), label=f"{number} photos")
     ax.axhline(LEVEL, color=ACCENT, linewidth=0.9, linestyle=(0, (3, 1)), zorder=0)
     ax.set_ylim(-0.02, 1.04)
     ax.set_xlabel("β, SD of the noise")

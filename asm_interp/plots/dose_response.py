@@ -5,6 +5,7 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 
 from asm_interp.analysis.dose_response import line_fit
@@ -39,16 +40,9 @@ def draw_dose_response(simulated: pd.DataFrame, *, ax: Axes | None = None) -> Ax
         worlds.append(len(wide))
         dose, responses = wide.columns.to_numpy(float), wide.to_numpy(float)
         aside = gap * (i - (len(named) - 1) / 2)
-        ax.plot(
-            np.tile(dose + aside, len(wide)),
-            responses.ravel(),
-            linestyle="none",
-            marker=look.marker,
-            markersize=2,
-            color=look.color,
-            alpha=max(0.15, min(0.6, 10 / max(len(wide), 1))),
-            markeredgewidth=0,
-        )
+        dots = {"marker": look.marker, "s": 4, "color": look.color, "linewidth": 0}
+        alpha = max(0.15, min(0.6, 10 / max(len(wide), 1)))
+        sns.scatterplot(x=np.tile(dose + aside, len(wide)), y=responses.ravel(), alpha=alpha, ax=ax, **dots)
         if len(wide) and len(dose) > 1:
             fit = line_fit(dose, responses)
             slope = float(fit.slopes.mean())

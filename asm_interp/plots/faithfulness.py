@@ -5,8 +5,8 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from asm_interp.analysis.faithfulness import MODES, RANDOM, curve_areas
@@ -55,11 +55,11 @@ def draw_perturbation_curves(curves: pd.DataFrame, mode: str, *, ax: Axes | None
     areas = curve_areas(own)
     under = dict(zip(areas["order"], areas["auc"], strict=True)) if len(areas) else {}
     if len(random):
-        each = [curve[["share", "score"]].to_numpy(float) for _, curve in random.groupby("draw")]
-        ax.add_collection(LineCollection(each, colors=MUTED, linewidths=0.4, alpha=0.6))
+        thin = {"color": MUTED, "linewidth": 0.4, "alpha": 0.6}
+        sns.lineplot(random, x="share", y="score", units="draw", estimator=None, ax=ax, **thin)
         mean = random.groupby("share")["score"].mean()
         null = f": {areas['random_mean'].iloc[0]:.3f}" if len(areas) else ""
-        label = f"random, n = {len(each)}{null}"
+        label = f"random, n = {random['draw'].nunique()}{null}"
         ax.plot(mean.index, mean, color="#555555", linestyle=REFERENCE.line, label=label)
     maps = own[own["order"] != RANDOM]
     for name, look in looks(maps["order"]).items():
@@ -73,7 +73,6 @@ def draw_perturbation_curves(curves: pd.DataFrame, mode: str, *, ax: Axes | None
             markevery=max(1, len(curve) // 6),
             label=f"{readable(name)}: {under[name]:.3f}",
         )
-    ax.autoscale_view()
     ax.set_xlim(0, 1)
     done = "removed" if mode == "deletion" else "brought back"
     ax.set_xlabel(f"{mode}: share of cells {done}, fill: {fills[0]}")

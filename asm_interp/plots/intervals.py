@@ -12,6 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.font_manager import FontProperties
 
@@ -221,16 +222,18 @@ def draw_forest(
         ax.axvline(reference, color=MUTED, linewidth=0.7, zorder=0)
     ax.hlines(y[known], low[known], high[known], color=look.color, linewidth=1.1)
     empty = np.zeros(len(y), bool) if hollow is None else np.asarray(hollow, bool)
-    faces = ["white" if each else look.color for each in empty]
     size = 1.6 * float(plt.rcParams["lines.markersize"]) ** 2
-    ax.scatter(estimate, y, s=size, c=faces, edgecolors=look.color, linewidths=0.9, marker=look.marker, zorder=3)
+    sns.scatterplot(
+        x=estimate, y=y, hue=empty, palette={False: look.color, True: "white"}, edgecolor=look.color, linewidth=0.9,
+        marker=look.marker, s=size, zorder=3, legend=False, ax=ax,
+    )  # fmt: skip
     if label is not None:  # a mark of its own, which is filled whatever the first row is
         ax.scatter([], [], s=size, color=look.color, marker=look.marker, label=label)
     if len(labels):
         ax.set_yticks(y, [fill(each, wrap, break_on_hyphens=False) for each in labels])
         ax.set_ylim(len(table) - 0.4, -0.6) if places is None else None
     ax.tick_params(axis="y", length=0)
-    ax.spines["left"].set_visible(False)
+    sns.despine(ax=ax, left=True)
     ax.locator_params(axis="x", nbins=5)
 
 

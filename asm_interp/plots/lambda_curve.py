@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
@@ -123,10 +124,8 @@ def draw_trade_off(trade_off: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     x, y = overall["corner_mass"].to_numpy(float), overall["accuracy"].to_numpy(float)
     ax.axvline(0, color=MUTED, linewidth=0.7, zorder=0)
     if seeds["seed"].nunique() > 1:
-        ax.plot(
-            seeds["corner_mass"].astype(float), seeds["accuracy"].astype(float),
-            linestyle="none", marker=".", markersize=3, color=MUTED, label="one seed",
-        )  # fmt: skip
+        dots = {"s": 6, "color": MUTED, "linewidth": 0, "label": "one seed"}
+        sns.scatterplot(seeds, x="corner_mass", y="accuracy", ax=ax, **dots)
     ends = {name: overall[name].to_numpy(float) for name in overall if str(name).endswith(("_low", "_high"))}
     ax.hlines(y, ends["corner_mass_low"], ends["corner_mass_high"], color=MUTED, linewidth=0.7)
     ax.vlines(x, ends["accuracy_low"], ends["accuracy_high"], color=MUTED, linewidth=0.7)

@@ -58,10 +58,11 @@ def test_trade_off() -> None:
     found = trade_off(rows, mass="corner_std", how=Resampling(20))
     ax = draw_trade_off(found, ax=plt.figure().add_subplot())
     overall, seeds = found[found["seed"].isna()], found[found["seed"].notna()]
-    dots, line = ax.lines[1:]
+    (line,) = ax.lines[1:]
+    dots, *intervals = ax.collections
     np.testing.assert_array_equal(line.get_xydata(), overall[["corner_mass", "accuracy"]])
-    np.testing.assert_array_equal(dots.get_xydata(), seeds[["corner_mass", "accuracy"]].astype(float))
-    across, down = (each.get_segments() for each in ax.collections)
+    np.testing.assert_array_equal(dots.get_offsets(), seeds[["corner_mass", "accuracy"]].astype(float))
+    across, down = (each.get_segments() for each in intervals)
     np.testing.assert_array_equal([s[:, 0] for s in across], overall[["corner_mass_low", "corner_mass_high"]])
     np.testing.assert_array_equal([s[:, 1] for s in down], overall[["accuracy_low", "accuracy_high"]])
     told = [float(each) for text in ax.texts for each in text.get_text().split(", ")]

@@ -1,8 +1,9 @@
-"""AuditExplorer: what was planted, beside what an explanation makes of it."""
+"""AuditExplorer: what was planted, or a photo's subject as somebody boxed it, beside what explanations make of it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from html import escape
 from typing import Any, ClassVar
 
 import ipywidgets as widgets
@@ -15,17 +16,21 @@ from asm_interp.analysis.localisation import EXPLANATIONS, MEASURES
 from asm_interp.analysis.normalisation import Normalisation
 from asm_interp.audit.bench import Bench
 from asm_interp.data.planted import rule_grid
+from asm_interp.geometry.boxes import check_boxes
+from asm_interp.geometry.candidates import anchor_boxes
 from asm_interp.model.score_map import crop_scores
 from asm_interp.widgets import charts, painter
 from asm_interp.widgets.canvas import MapCanvas, outline
 from asm_interp.widgets.charts import number
 from asm_interp.widgets.controls import opacity_slider
+from asm_interp.widgets.graded_photo import GradedPhoto, middle
 from asm_interp.widgets.planted_scenes import PlantedScenes, mask_lines
 from asm_interp.widgets.rows import flow
 from asm_interp.widgets.score_maps import ScoreMaps
 from asm_interp.widgets.stepper import Stepper
 from asm_interp.widgets.svg_image import svg_image
 from asm_interp.widgets.view import View, guarded
+from asm_interp.widgets.wording import box_text
 
 SHORT = {
     "theta_std": "θstd",
@@ -49,6 +54,9 @@ _MODEL = "shapes-lambda-0.1"
 class AuditExplorer(View):
     """A scene with its planted truth, an explanation over it, and the composition rule that the model has learned.
 
+    A photo that is chosen, uploaded or typed takes the scene's place, and explanations are graded against the box
+    that is drawn around its subject; no more of its truth is known. Stepping on returns to the scenes.
+
     Parameters
     ----------
     checkpoint : str or path, optional
@@ -65,6 +73,9 @@ class AuditExplorer(View):
     explanation : str
         One of `asm_interp.analysis.localisation.EXPLANATIONS`.
     opacity : float
+    subject : [x1, y1, x2, y2]
+        Box around the subject of the photo that was chosen, in its pixels; starts as `graded_photo.middle`. Empty for
+        a planted scene; emptying it returns to one.
     """
 
     sweep_name: ClassVar[str] = "Explanation"
@@ -73,11 +84,13 @@ class AuditExplorer(View):
     index = t.Int(0)
     explanation: t.Enum[Any] = t.Enum(list(EXPLANATIONS), "theta_std")
     opacity = t.Float(0.75)
+    subject: t.List[float] = t.List()
 
     def __init__(
         self, checkpoint: object | None = None, *, bench: Bench | None = None, maps: ScoreMaps | None = None
     ) -> None:
         super().__init__(maps=maps)
+        self.graded: GradedPhoto | None = None
         self.scenes = PlantedScenes(bench or Bench.make("shapes", _SCENES), self.maps)
         known = self.scenes.checkpoints
         self.checkpoint = str(checkpoint or (_MODEL if _MODEL in known else known[0]))
@@ -88,6 +101,10 @@ class AuditExplorer(View):
         self.observe(self._open_model, "checkpoint")
         self.observe(self._open_scene, "index")
         self.observe(self._show, "explanation")
+        self.observe(self._follow_subject, "subject")
+        self.picker.observe(self._take_photo, "photo")
+        self.truth.observe(self._follow_canvas, "crop")
+        self.truth.observe(lambda _: self.truth.set_trait("shape", "rectangle"), "shape")  # a subject has a box, here
         self._open_model(None)
 
     # ---- building
@@ -119,12 +136,14 @@ class AuditExplorer(View):
             canvas.set_photo(np.full((_PLANE, _PLANE, 3), 255, np.uint8), grey=False)
             canvas.crop = [0, 0, _PLANE, _PLANE]
         self.children = [
+            self.picker,
             flow(self.menu, self.explanation_menu),
             flow(self.stepper, self.opacity_slider),
             self.status,
             flow(self.truth, self.canvas, self.bars),
             self.readout,
             flow(self.planted, self.learned, self.forest),
+            self.saver,
         ]
 
     # ---- state to pictures
@@ -136,10 +155,14 @@ class AuditExplorer(View):
             self.means = self.scenes.mean_marks(self.checkpoint)
             self.rule = self.scenes.learned(self.checkpoint)
         self._show_rule()
-        self._open_scene(None)
+        if self.graded is None:
+            self._open_scene(None)
+        else:
+            self._open_photo(self.subject)
 
     @guarded
     def _open_scene(self, _: object) -> None:
+        self.graded, self.subject, self.truth.editable = None, [], False
         self.sample = self.scenes.sample(self.checkpoint, self.index)
         self.found, self.marks = self.scenes.explained(self.checkpoint, self.index)
         subject = {"lines": mask_lines(self.sample.mask), "color": "#ffffff", "width": 1.5}
@@ -158,13 +181,68 @@ class AuditExplorer(View):
         self.truth.title = "Best crop: rule yellow, model blue"
         told = "are the same" if same else "differ"
         self.truth.alt = f"{self.sample.id}; the best crop by the planted rule and that by the model {told}"
-        self.picker.photo = self.sample.photo
-        self.picker.name = self.sample.id
+        self.picker.show(self.sample.id, self.sample.photo)
         self._show(None)
 
     @guarded
+    def _take_photo(self, change: dict[str, Any]) -> None:
+        if self.picker.chosen:
+            self._open_photo(middle(change["new"].shape[:2]))
+
+    def _open_photo(self, subject: list[float]) -> None:
+        """A photo, or a model, that was not on view before; its explanations are computed once."""
+        photo = self.photo
+        with self.working("explaining the photo…"):
+            self.graded = self.scenes.graded(photo, self.checkpoint)
+        self.found = self.graded.maps
+        boxes = anchor_boxes(self.graded.photo_size)
+        chosen = boxes[crop_scores(self.maps.get(photo, self.checkpoint), boxes).argmax()]
+        with self.truth.hold_sync(), self.canvas.hold_sync():
+            for canvas in (self.truth, self.canvas):
+                canvas.set_photo(photo)
+            self.truth.editable = True
+            self.truth.outlines = [outline(chosen.tolist(), color="#56B4E9", dash=True, width=2)]
+            self.truth.title = "Drag the box; model's best crop blue"
+            self.subject = subject
+            self._grade()
+            self._show(None)
+
+    @t.validate("subject")
+    def _check_subject(self, proposal: dict[str, Any]) -> list[float]:
+        if not proposal["value"]:
+            return []
+        if self.graded is None:
+            raise t.TraitError("a planted scene's subject is known; one is boxed on a photo that was chosen")
+        box: list[float] = check_boxes([proposal["value"]], self.graded.photo_size)[0].tolist()
+        return box
+
+    @guarded
+    def _follow_canvas(self, change: dict[str, Any]) -> None:
+        if change["new"] and self.graded is not None:
+            self.subject = change["new"]
+
+    @guarded
+    def _follow_subject(self, _: object) -> None:
+        if self.graded is None:
+            return  # it went with its photo
+        if not self.subject:
+            self._open_scene(None)
+            return
+        self.say()
+        self._grade()
+        self._tell()
+
+    def _grade(self) -> None:
+        """Grade the explanations of the photo against its subject's box, as fast as that is dragged."""
+        assert self.graded is not None
+        self.marks = self.graded.marks(self.subject)
+        self.truth.crop = list(self.subject)
+        self.truth.alt = f"{self.picker.name} with a box around its subject, {box_text(self.subject)}; drag it"
+        self.canvas.outlines = [outline(self.subject)]
+
+    @guarded
     def _show(self, _: object) -> None:
-        """The update path: which explanation lies over the scene."""
+        """The update path: which explanation lies over the scene or the photo."""
         values = self.found[self.explanation]
         mean = float(values.mean())
         diverging = self.explanation == "theta_avg"
@@ -172,6 +250,11 @@ class AuditExplorer(View):
         label = f"{EXPLANATIONS[self.explanation]}{'; light: its mean' if diverging else ''}"
         with self.canvas.hold_sync():
             self.canvas.set_map(values, self.norm, "diverging" if diverging else "sequential", label)
+            self._tell()
+
+    def _tell(self) -> None:
+        """Grades in numbers, words and bars."""
+        with self.canvas.hold_sync():
             self.canvas.title = f"{SHORT[self.explanation]}: AUC {number(self.marks.loc[self.explanation, 'auc'])}"
             self.readout.value = (
                 f"<div style='line-height:1.4'>{self._told()}<br>{self._told_rule()}"
@@ -181,8 +264,8 @@ class AuditExplorer(View):
         self.bars.value = charts.bars(
             list(SHORT.values()),
             self.marks["auc"],
-            title="AUC: subject against the rest",
-            name="this scene",
+            title=f"AUC: {self._drawn if self.graded else 'subject against the rest'}",
+            name="your photo" if self.graded else "this scene",
             beside=(f"mean of {len(self.scenes)} scenes", self.means["auc"]),
             selected=list(SHORT).index(self.explanation),
             limits=(0.0, 1.0),
@@ -209,17 +292,32 @@ class AuditExplorer(View):
             {measure: float(table[measure].to_dict()[self.explanation]) for measure in MEASURES}
             for table in (self.marks, self.means)
         )
-        share = float(self.sample.mask.mean())
-        what = f"<b>{EXPLANATIONS[self.explanation]}</b>"
+        what, note = f"<b>{EXPLANATIONS[self.explanation]}</b>", ""
+        where, share = self.sample.id, float(self.sample.mask.mean())
+        if self.graded is not None:
+            named = ", ".join(dict.fromkeys(("your photo", escape(self.picker.name))))
+            where = f"{named}, {self._drawn} ({box_text(self.subject)})"
+            share = self.graded.covered(self.subject)
+            note = (
+                " A box is a rough mask, and no truth of a photo's composition is known: "
+                "the rules shown stay those of the planted scenes."
+            )
         if not share:
-            return f"{self.sample.id} has no subject, so {what} has nothing to mark; mean AUC {number(mean['auc'])}."
+            return f"{where} has no subject, so {what} has nothing to mark; mean AUC {number(mean['auc'])}."
         return (
-            f"{what} on {self.sample.id}: a pixel of the subject has more than another with chance "
+            f"{what} on {where}: a pixel of the subject has more than another with chance "
             f"{number(mark['auc'])} (AUC; 0.5 for a map that knows nothing, below it the subject has less; mean of the "
             f"scenes {number(mean['auc'])}); "
             f"its peak is {'on the subject' if mark['pointing'] else 'elsewhere'}; {number(100 * mark['mass'])} % of "
-            f"its mass is on the subject, which covers {number(100 * share)} %."
+            f"its mass is on the subject, which covers {number(100 * share)} %.{note}"
         )
+
+    @property
+    def _drawn(self) -> str:
+        """What the subject of a photo is taken to be."""
+        assert self.graded is not None
+        untouched = self.subject == middle(self.graded.photo_size)
+        return "subject not drawn: its middle" if untouched else "subject as you drew it"
 
     def _told_rule(self) -> str:
         world, table = self.scenes.world(self.checkpoint), self.rule.correlations.set_index("rule")
@@ -237,16 +335,16 @@ class AuditExplorer(View):
         return {self.explanation: str(self.norm)}
 
     def numbers(self) -> pd.DataFrame:
-        """Rows "scene" and "mean" for each explanation, then "rule" for each named rule."""
+        """Rows "scene", or "photo", and "mean" for each explanation, then "rule" for each named rule."""
         tables = [
             table.rename_axis("explanation").reset_index().assign(what=what)
-            for what, table in (("scene", self.marks), ("mean", self.means))
+            for what, table in (("photo" if self.graded else "scene", self.marks), ("mean", self.means))
         ]
         rules = self.rule.correlations.assign(what="rule", planted=self.scenes.world(self.checkpoint).rule)
         return pd.concat([*tables, rules], ignore_index=True)
 
     def picture(self) -> Image.Image:
-        """Scene, explanation and bars; the planted and the learned rule below."""
+        """Scene or photo, explanation and bars; the planted and the learned rule below."""
         above = [("", canvas.image()) for canvas in (self.truth, self.canvas)] + [("", svg_image(self.bars.value))]
         below = [("", canvas.image()) for canvas in (self.planted, self.learned)] + [("", svg_image(self.forest.value))]
         return painter.compose([*above, *below], self.description(), columns=3)

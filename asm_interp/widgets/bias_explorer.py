@@ -266,8 +266,7 @@ class BiasExplorer(View):
         pixels = self.sample.photo if self.sample.has_photo else np.full(blank, _GREY, np.uint8)
         for panel in self.panels:
             panel.show_photo(self.sample, pixels)
-        self.picker.photo = pixels
-        self.picker.name = photo
+        self.picker.show(photo, pixels)
         self._show_crops(None)
 
     @guarded

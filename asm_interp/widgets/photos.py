@@ -40,7 +40,7 @@ class PhotoPicker(Guarded):
     Attributes
     ----------
     photo : array of uint8, [H, W, 3]
-        Observe it; it may be set to pixels.
+        Observe it; it may be set to whatever `asm_interp.data.photo.read_photo` takes as pixels.
     name : str
         Set before `photo` changes.
     """
@@ -66,6 +66,7 @@ class PhotoPicker(Guarded):
             tooltip="Path of a photo on the machine that runs Python",
             layout=widgets.Layout(width="220px"),
         )
+        self._other: Photo | None = None
         super().__init__(name=start, photo=self._known[start])
         self.status.layout.min_height = "0"
         self.sample.observe(self._take_sample, "value")
@@ -74,6 +75,22 @@ class PhotoPicker(Guarded):
         self.upload.observe(self._take_upload, "value")
         self.path.observe(self._take_path, "value")
         self.observe(self._follow, "photo")
+
+    def show(self, name: str, photo: Photo) -> None:
+        """Put on view what is none of the photos to choose from; whatever is chosen next is a change."""
+        self.say()
+        self.sample.value, self.path.value, self.upload.value = None, "", ()
+        self.name, self._other = name, photo
+        self.photo = photo
+
+    @property
+    def chosen(self) -> bool:
+        """Whether the photo on view is one of those to choose from."""
+        return self.photo is not self._other
+
+    @t.validate("photo")
+    def _check_photo(self, proposal: dict[str, Any]) -> Photo:
+        return read_photo(proposal["value"])
 
     def _read(self, photo: Given) -> str:
         """Make a photo known and return its name."""
@@ -120,5 +137,5 @@ class PhotoPicker(Guarded):
     @guarded
     def _follow(self, change: dict[str, Any]) -> None:
         """Pixels that were set from code become known, so that the menu can name them."""
-        if self._known.get(self.name) is not change["new"]:
+        if self.chosen and self._known.get(self.name) is not change["new"]:
             self._choose(self._read(change["new"]))

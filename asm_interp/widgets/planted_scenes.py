@@ -1,4 +1,4 @@
-"""Scenes whose truth is planted, and what explanations of a model make of them; computed once."""
+"""Scenes whose truth is planted, and what explanations of a model make of them and of photos; computed once."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from asm_interp.analysis.statistics import Resampling
 from asm_interp.audit.bench import Bench, shipped_models
 from asm_interp.data.planted import RULES, PlantedSample, PlantedWorld
 from asm_interp.geometry.boxes import FloatArray
+from asm_interp.geometry.candidates import anchor_boxes
 from asm_interp.model.checkpoint import find
+from asm_interp.widgets.graded_photo import GradedPhoto, Maps
 from asm_interp.widgets.kept import fresh
-from asm_interp.widgets.score_maps import ScoreMaps
+from asm_interp.widgets.score_maps import Photo, ScoreMaps, digest
 
 _KEPT = 200  # scenes and checkpoints whose maps stay in memory
+_PHOTOS = 4  # likewise of photos, which take about 60 MB each
 _HOW = Resampling(500)
-
-Maps = dict[str, FloatArray]
 
 
 class PlantedScenes:
@@ -43,6 +44,7 @@ class PlantedScenes:
         self.checkpoints = [path.stem for path in shipped_models(bench.data)]
         self._worlds: dict[str, PlantedWorld] = {}
         self._found: OrderedDict[tuple[str, int], tuple[Maps, pd.DataFrame]] = OrderedDict()
+        self._photos: OrderedDict[tuple[str, str], GradedPhoto] = OrderedDict()
         self._rules: dict[str, LearnedRule] = {}
 
     def __len__(self) -> int:
@@ -77,12 +79,29 @@ class PlantedScenes:
         key = (checkpoint, index)
         if key not in self._found:
             sample = self.sample(checkpoint, index)
-            score_map, model = self.maps.get(sample.photo, checkpoint), self.maps.model(checkpoint)
-            maps = explanation_maps(model, score_map, sample.photo, sample.boxes)
+            maps = self._explain(sample.photo, checkpoint, sample.boxes)
             marks = {name: localisation(values, sample.mask) for name, values in maps.items()}
-            arrays = {name: np.asarray(values, np.float64) for name, values in maps.items()}
-            self._found[key] = arrays, pd.DataFrame(marks).T[list(MEASURES)]
+            self._found[key] = maps, pd.DataFrame(marks).T[list(MEASURES)]
         return fresh(self._found, key, _KEPT)
+
+    def graded(self, photo: Photo, checkpoint: str) -> GradedPhoto:
+        """Every explanation's map of a photo whose subject is for somebody to box; crops are the anchors.
+
+        Raises
+        ------
+        CheckpointError
+            If there is no such checkpoint.
+        """
+        key = (checkpoint, digest(photo))
+        if key not in self._photos:
+            size = (photo.shape[0], photo.shape[1])
+            self._photos[key] = GradedPhoto(self._explain(photo, checkpoint, anchor_boxes(size)), size)
+        return fresh(self._photos, key, _PHOTOS)
+
+    def _explain(self, photo: Photo, checkpoint: str, boxes: FloatArray) -> Maps:
+        score_map, model = self.maps.get(photo, checkpoint), self.maps.model(checkpoint)
+        maps = explanation_maps(model, score_map, photo, boxes)
+        return {name: np.asarray(values, np.float64) for name, values in maps.items()}
 
     def mean_marks(self, checkpoint: str) -> pd.DataFrame:
         """Means of `explained` over all scenes that have a subject, as a data frame of the same form."""

@@ -167,8 +167,7 @@ class RankedCrops(View):
         reader = self._readers.opened(self, photo, self.checkpoint)
         assert sample.scores is not None  # `_open` keeps no others
         self.sample, self.reader = sample, reader
-        self.picker.photo = photo
-        self.picker.name = sample.id
+        self.picker.show(sample.id, photo)
         self.crops = _ranked(sample.boxes, sample.scores, crop_scores(reader.score_map, sample.boxes))
         paired = sample.pairs is not None  # scores can then be compared within pairs only
         annotated, predicted = self.crops["annotated"], self.crops["predicted"]

@@ -92,3 +92,20 @@ def test_the_guard_shows_every_error_and_raises_it_only_where_strict(monkeypatch
         assert "thinking…" in view.status.value
         assert "alert" not in view.status.value
     assert view.status.value == ""
+
+
+def test_what_is_shown_beside_the_choice_is_not_offered(photo: Photo) -> None:
+    picker = PhotoPicker("coffee")
+    before = list(picker.sample.options)
+    picker.show("scene 3", photo)
+    assert (picker.name, picker.photo is photo, picker.chosen, picker.sample.value) == ("scene 3", True, False, None)
+    picker.sample.value = "coffee"
+    assert (picker.name, picker.chosen) == ("coffee", True)
+    assert list(picker.sample.options) == before
+
+
+def test_what_is_no_photo_leaves_the_photo_before() -> None:
+    picker = PhotoPicker("coffee")
+    with pytest.raises(ValueError, match="expected"):
+        picker.photo = np.zeros((4, 4, 7))
+    assert np.array_equal(picker.photo, sample_photos()["coffee"])

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 
 def bias(
-    kind: Annotated[str, typer.Argument(help="gaicd, cpc, fcdb, fcdb-ranking, flms or planted.", show_default=False)],
+    kind: Annotated[
+        str, typer.Argument(help="gaicd, cpc, fcdb, fcdb-ranking, flms, table or planted.", show_default=False)
+    ],
     root: Annotated[
         Path | None, typer.Argument(help="The data set's folder; planted worlds of shapes need none.")
     ] = None,

@@ -12,13 +12,13 @@ from asm_interp.cli.console import named_errors
 data = typer.Typer(help="Published data sets: what to download, and whether it is whole.", no_args_is_help=True)
 
 # Named here too, for the help must not load the readers.
-_KINDS = "gaicd, cpc, fcdb, fcdb-ranking or flms."
+_KINDS = "gaicd, cpc, fcdb, fcdb-ranking, flms or table."
 
 
 @data.command()
 def check(
     kind: Annotated[str, typer.Argument(help=_KINDS, show_default=False)],
-    root: Annotated[Path, typer.Argument(help="The data set's folder.", show_default=False)],
+    root: Annotated[Path, typer.Argument(help="The data set's folder, or its file.", show_default=False)],
     decode: Annotated[
         bool, typer.Option("--decode/--no-decode", help="Decode photos to find damaged ones, 10 ms each.")
     ] = True,

@@ -29,7 +29,8 @@ def evaluate(
         ),
     ],
     data: Annotated[
-        str, typer.Option(help="gaicd, fcdb, fcdb-ranking, flms or planted (ROOT: subjects).", show_default=False)
+        str,
+        typer.Option(help="gaicd, fcdb, fcdb-ranking, flms, table or planted (ROOT: subjects).", show_default=False),
     ],
     split: Annotated[str, typer.Option(help="train, val, test or all.")] = "test",
     with_photos: Annotated[

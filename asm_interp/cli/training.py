@@ -15,7 +15,7 @@ from asm_interp.cli.console import Out, named_errors, say
 def train(
     config: Annotated[Path | None, typer.Option(help="TOML file; options here replace its entries.")] = None,
     name: Annotated[str | None, typer.Option(help="Of the run and its checkpoint.")] = None,
-    data: Annotated[str | None, typer.Option(help="shapes, subjects, gaicd or cpc.")] = None,
+    data: Annotated[str | None, typer.Option(help="shapes, subjects, gaicd, cpc or table.")] = None,
     root: Annotated[Path | None, typer.Option(help="Folder of the data set.")] = None,
     rule: Annotated[str | None, typer.Option(help="Planted rule: centre, thirds, left, right, headroom.")] = None,
     weight: Annotated[

@@ -26,6 +26,7 @@ _PUBLISHED: dict[str, list[dict[str, int]]] = {
     "fcdb": [{"photos": 1714, "train": 1369, "test": 345}, {"photos": 1743, "train": 1395, "test": 348}],
     "fcdb-ranking": [{"photos": 3362, "pairs": 33_620}],
     "flms": [{"photos": 500, "crops": 4988, "test": 500}],
+    "table": [],
 }
 _SCORE_RANGE = {"gaicd": (1.0, 5.0), "fcdb-ranking": (0.0, 5.0)}
 _HISTOGRAMS = {"gaicd": (8, (1.0, 5.0)), "fcdb-ranking": (6, (-0.5, 5.5))}  # bins and range

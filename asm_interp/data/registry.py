@@ -1,4 +1,4 @@
-"""The published data sets by name: how to read each, and where it comes from."""
+"""The published data sets and tables of one's own by name: how to read each, and where it comes from."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from asm_interp.data.crops import CropDataset
 from asm_interp.data.fcdb import read_fcdb, read_fcdb_ranking
 from asm_interp.data.flms import flms_sources, read_flms
 from asm_interp.data.gaicd import gaicd_sources, read_gaicd
+from asm_interp.data.table import read_table, table_sources
 
 _READERS: dict[str, Callable[..., CropDataset]] = {
     "gaicd": read_gaicd,
@@ -19,11 +20,13 @@ _READERS: dict[str, Callable[..., CropDataset]] = {
     "fcdb": read_fcdb,
     "fcdb-ranking": read_fcdb_ranking,
     "flms": read_flms,
+    "table": read_table,
 }
 _FORMS: dict[str, Callable[[str | os.PathLike[str]], list[Path]]] = {
     "gaicd": gaicd_sources,
     "cpc": cpc_sources,
     "flms": flms_sources,
+    "table": table_sources,
 }
 
 KINDS = tuple(_READERS)
@@ -67,6 +70,13 @@ FLMS (Fang et al., ACM MM 2014): photos cropped by ten people each; also called 
   put   ROOT/*.mat (img_gt)  or  ROOT/image_crop.json
         ROOT/images/<name>.jpg
   size  500 photos, all for the test; 4988 boxes""",
+    "table": """\
+Your own crops, scored or only the best ones, one row each.
+  from  you
+  put   ROOT/crops.csv  or  ROOT/crops.parquet  or such a file as ROOT  (photo, x1, y1, x2, y2 in its pixels; if you
+        have them: score, split (train, val, test; else all are for the test), width and height of the photo)
+        ROOT/images/<photo>  or  ROOT/<photo>
+  size  any""",
 }
 
 
@@ -77,7 +87,7 @@ def _known(kind: str) -> str:
 
 
 def read_dataset(kind: str, root: str | os.PathLike[str], **options: Any) -> CropDataset:
-    """Read a published data set; `options` are those of its loader, such as `seed` for CPC.
+    """Read a data set; `options` are those of its loader, such as `seed` for CPC.
 
     Raises
     ------

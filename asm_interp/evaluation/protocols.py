@@ -141,16 +141,16 @@ def evaluate(
     """Evaluate a scorer on all photos of a data set.
 
     On "gaicd" and "planted" it orders the annotated crops, on "fcdb-ranking" those of each pair; on "fcdb" and "flms"
-    it names its best free crop, which is measured against the annotator whom it meets best. A photo that is missing or
-    unreadable is skipped if the scorer needs it; without photos, baselines that need none work on sizes inferred from
-    the annotations.
+    it names its best free crop, which is measured against the annotator whom it meets best; on "table" the former where
+    crops have scores, else the latter. A photo that is missing or unreadable is skipped if the scorer needs it; without
+    photos, baselines that need none work on sizes inferred from the annotations.
 
     Parameters
     ----------
     scorer : Scorer
     dataset : CropDataset
         Already the split to test on.
-    kind : {"gaicd", "fcdb", "fcdb-ranking", "flms", "planted"}
+    kind : {"gaicd", "fcdb", "fcdb-ranking", "flms", "planted", "table"}
         Protocol.
     settings : Settings, optional
     advance : callable, optional
@@ -244,12 +244,18 @@ def _best_crop(scorer: Scorer, sample: CropSample, _: Settings) -> dict[str, flo
     }
 
 
+def _own(scorer: Scorer, sample: CropSample, settings: Settings) -> dict[str, float]:
+    """Metrics of one photo of a table, by what its crops are: scored, or best ones."""
+    return (_best_crop if sample.scores is None else _ordering)(scorer, sample, settings)
+
+
 _MEASURES = {
     "gaicd": _ordering,
     "planted": _ordering,
     "fcdb-ranking": _pairs,
     "fcdb": _best_crop,
     "flms": _best_crop,
+    "table": _own,
 }
 
 

@@ -26,7 +26,7 @@ class TrainConfig(BaseModel):
     ----------
     name : str
         Of the run, its folder and its checkpoint.
-    data : {"shapes", "subjects", "gaicd", "cpc"}
+    data : {"shapes", "subjects", "gaicd", "cpc", "table"}
         Planted world, or published data set. All but *shapes* are read from the folder `root`; of a data set, the
         photos that are there, in its splits.
     rule, weights, n_crops, crops, best_share, share_width, best_area
@@ -67,7 +67,7 @@ class TrainConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
-    data: Literal["shapes", "subjects", "gaicd", "cpc"] = "shapes"
+    data: Literal["shapes", "subjects", "gaicd", "cpc", "table"] = "shapes"
     root: Path | None = None
     rule: str = "thirds"
     weights: dict[str, float] = Field(default_factory=dict)

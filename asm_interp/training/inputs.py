@@ -95,7 +95,8 @@ class PublishedPhotos:
     def __getitem__(self, index: int) -> CropSample:
         sample = self.dataset[index]
         assert sample.photo_path is not None  # has_photo
-        assert sample.scores is not None
+        if sample.scores is None:
+            raise ValueError(f"{sample.id}: expected crops with scores to learn from, found none")
         height, width = sample.size()
         h, w = network_size((height, width), self.input_size)
         boxes = (sample.boxes * np.array([w / width, h / height] * 2)).clip(0, [w, h, w, h])

@@ -67,7 +67,7 @@ def test_check_fails_on_one_fault_more(flms: Path) -> None:
 def test_check_refuses_what_is_no_data_set(tmp_path: Path) -> None:
     unknown = call("check", "ava", tmp_path)
     assert unknown.exit_code == 2
-    assert "a data set is one of gaicd, cpc, fcdb, fcdb-ranking, flms, got 'ava'" in unknown.stderr
+    assert "a data set is one of gaicd, cpc, fcdb, fcdb-ranking, flms, table, got 'ava'" in unknown.stderr
     nothing = call("check", "gaicd", tmp_path / "nowhere")
     assert nothing.exit_code == 2
     assert "nowhere: expected a data set's folder or its annotation file, found nothing there" in nothing.stderr

@@ -158,7 +158,7 @@ def test_cpc_has_no_published_counts_to_differ_from(tmp_path: Path) -> None:
 
 
 def test_every_kind_says_where_it_comes_from() -> None:
-    assert set(KINDS) == {"gaicd", "cpc", "fcdb", "fcdb-ranking", "flms"}
+    assert set(KINDS) == {"gaicd", "cpc", "fcdb", "fcdb-ranking", "flms", "table"}
     for kind in KINDS:
         assert {line[:6].strip() for line in where(kind).splitlines()[1:]} == {"from", "put", "size", ""}
         assert where(kind) in where()
@@ -166,7 +166,7 @@ def test_every_kind_says_where_it_comes_from() -> None:
 
 def test_unknown_kinds_and_missing_data_are_refused(tmp_path: Path) -> None:
     for call in (lambda: check_dataset("ava", tmp_path), lambda: read_dataset("ava", tmp_path), lambda: where("ava")):
-        with pytest.raises(ValueError, match="a data set is one of gaicd, cpc, fcdb, fcdb-ranking, flms, got 'ava'"):
+        with pytest.raises(ValueError, match="one of gaicd, cpc, fcdb, fcdb-ranking, flms, table, got 'ava'"):
             call()
     for kind in KINDS:
         with pytest.raises(DatasetError, match="expected"):

@@ -38,7 +38,8 @@ class BiasPanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.whose = whose
         self.reading: BiasReading | None = None
         self.heading = widgets.HTML()
-        self.lift, self.crops = MapCanvas(width=194, height=156, opacity=1.0), MapCanvas(width=194, height=156)
+        self.lift = MapCanvas(width=194, height=156, opacity=1.0, pointed=True)
+        self.crops = MapCanvas(width=194, height=156)
         self.under = widgets.HTML()
         self.forest, self.curve = widgets.HTML(), widgets.HTML()
         self.pictures = flow(self.lift, self.crops, space=6)

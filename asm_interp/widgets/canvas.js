@@ -13,8 +13,10 @@ const GRAB = 9; // CSS pixels around a handle that take hold of it
 const MARKED = 90; // CSS pixels of a crop's shorter side that leave room for its marks
 const CONTROLS = ["select", "button", "input", ".noUi-handle"].map((each) => `${each}:not([data-lm-suppress-shortcuts])`).join();
 const LEAST = 8; // photo pixels of a crop's shorter side
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const ZOOM = { "+": 1, "=": 1, "*": 10, "-": -1, "_": -10 }; // steps of 5 %; "+" is "=" with Shift on many keyboards
 const TOUCHED = ["photo", "photo_size", "grey", "layer", "layer_size", "layer_box", "lut", "opacity", "contour", "scale",
-  "title", "alt", "outlines", "crop", "shape", "aspect", "editable", "borders", "marks", "guides", "width", "height"];
+  "title", "alt", "outlines", "crop", "shape", "aspect", "editable", "pointed", "borders", "marks", "guides", "width", "height"];
 
 const bytes = (value) => value instanceof Uint8Array ? value : new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
 const clamp = (value, low, high) => Math.max(low, Math.min(high, value));
@@ -56,17 +58,17 @@ function render({ model, el }) {
   const heading = document.createElement("div");
   heading.style.cssText = "font:bold 12px sans-serif;min-height:1.2em;white-space:pre-wrap";
   const canvas = document.createElement("canvas");
-  canvas.tabIndex = 0;
   canvas.dataset.frame = "0";
   canvas.dataset.lmSuppressShortcuts = "true"; // JupyterLab's own keys (c copies a cell) stay out of it
-  canvas.style.cssText = "display:block;touch-action:none;outline-offset:-2px";
+  canvas.style.cssText = "display:block;outline-offset:-2px";
   el.append(heading, canvas);
   const context = canvas.getContext("2d");
 
   let colour = null, grey = null; // the photo, and its luminance
   let layer = null, contour = null; // the map as pixels, and its outline in units of the map's sides
   let crop = model.get("crop"), drag = null, near = -1;
-  let frames = 0, asked = 0, pause = 0;
+  let aim = null; // the photo pixel that arrow keys point at
+  let frames = 0, asked = 0, pause = 0, reading = 0;
   let per = 1, shownW = 1, shownH = 1;
   const outgoing = {};
   let sending = 0;
@@ -75,9 +77,10 @@ function render({ model, el }) {
   const locked = () => model.get("shape") === "circle" ? 1 : model.get("aspect");
 
   async function readPhoto() {
-    const data = bytes(model.get("photo"));
+    const data = bytes(model.get("photo")), turn = ++reading;
     if (!data.length) { colour = grey = null; return ask(); }
     const bitmap = await createImageBitmap(new Blob([data], { type: "image/jpeg" }));
+    if (turn !== reading) return; // a later photo may have been decoded sooner
     const plain = new OffscreenCanvas(bitmap.width, bitmap.height), pen = plain.getContext("2d");
     pen.drawImage(bitmap, 0, 0);
     const pixels = pen.getImageData(0, 0, bitmap.width, bitmap.height), p = pixels.data;
@@ -259,13 +262,23 @@ function render({ model, el }) {
       if (each.label) label(each.label, Math.min(at[0], shownW - 20), at[1], color);
     }
     if (crop.length === 4) drawCrop();
+    if (aim) {
+      const cross = new Path2D(), x = (aim[0] + 0.5) * per, y = (aim[1] + 0.5) * per;
+      cross.moveTo(x - 8, y); cross.lineTo(x + 8, y); cross.moveTo(x, y - 8); cross.lineTo(x, y + 8);
+      stroke(cross, "#000000", 3);
+      stroke(cross, "#ffffff", 1);
+    }
     context.restore();
     if (hasBar) drawBar(scale, lines);
     heading.textContent = model.get("title");
     heading.style.maxWidth = `${shownW}px`;
-    canvas.setAttribute("role", model.get("editable") ? "application" : "img");
+    const editable = model.get("editable"), pointed = model.get("pointed");
+    canvas.setAttribute("role", editable || pointed ? "application" : "img");
     canvas.setAttribute("aria-label", model.get("alt") || model.get("title"));
-    canvas.title = model.get("editable") ? "Drag or use the arrow keys; Shift: ten times as far; + and −: size; C: circle" : "";
+    canvas.tabIndex = editable || pointed ? 0 : -1;
+    canvas.style.touchAction = editable ? "none" : "auto"; // a swipe over a picture that cannot be dragged scrolls
+    canvas.title = editable ? "Drag or use the arrow keys; Shift: ten times as far; + and −: size; C: circle"
+      : pointed ? "Point, or use the arrow keys, to read values; Shift: ten times as far; Escape: none" : "";
     canvas.dataset.frame = String(++frames);
     clearTimeout(pause); // told when it is quiet: a message a frame would only get in the way of those that matter
     pause = setTimeout(() => send({ frame: frames }), 120);
@@ -312,26 +325,28 @@ function render({ model, el }) {
 
   function down(event) {
     const [x, y] = place(event);
-    if (event.button !== 0 || !onPhoto(x, y)) return;
-    canvas.focus({ preventScroll: true });
+    if (event.button !== 0 || !event.isPrimary || !onPhoto(x, y)) return; // a second finger does nothing
+    if (canvas.tabIndex === 0) canvas.focus({ preventScroll: true });
     drag = { x, y, from: crop, kind: "click", moved: false };
     if (model.get("editable")) {
       const handle = handleAt(x, y);
       drag.kind = handle >= 0 ? "resize" : within(x, y) ? "move" : "new";
       drag.handle = handle;
+      canvas.setPointerCapture(event.pointerId);
+      event.preventDefault();
     }
-    canvas.setPointerCapture(event.pointerId);
-    event.preventDefault();
   }
 
   function move(event) {
     const [x, y] = place(event), [H, W] = size();
+    if (!event.isPrimary) return;
+    if (drag && !event.buttons) up(event); // it was let go where nobody heard of it
     if (!drag) {
       if (model.get("editable")) {
         near = handleAt(x, y);
         canvas.style.cursor = near >= 0 ? `${CURSORS[near]}-resize` : within(x, y) ? "move" : "crosshair";
       }
-      return send({ pointer: onPhoto(x, y) ? [Math.round(x * 100) / 100, Math.round(y * 100) / 100] : [] });
+      return point(onPhoto(x, y) ? [Math.round(x * 100) / 100, Math.round(y * 100) / 100] : []);
     }
     if (!drag.moved && Math.hypot(x - drag.x, y - drag.y) * per < 4) return;
     drag.moved = true;
@@ -344,40 +359,73 @@ function render({ model, el }) {
     }
   }
 
+  function point(pointer) {
+    if (!model.get("pointed")) return;
+    if (aim) ask();
+    aim = null;
+    send({ pointer });
+  }
+
   function up(event) {
-    if (drag && !drag.moved) {
+    if (!event.isPrimary) return;
+    if (drag && !drag.moved && event.type === "pointerup") {
       const count = (model.get("clicked")[2] || 0) + 1;
       send({ clicked: [Math.round(drag.x * 100) / 100, Math.round(drag.y * 100) / 100, count] });
     }
     drag = null;
+    if (!outgoing.crop) crop = model.get("crop"); // Python may have set another meanwhile
+    ask();
     if (canvas.hasPointerCapture(event.pointerId)) canvas.releasePointerCapture(event.pointerId);
   }
 
   // ---- keys
 
   function key(event) {
-    if (!model.get("editable") || crop.length !== 4 || event.ctrlKey || event.metaKey || event.altKey) return;
-    const step = event.shiftKey ? 10 : 1, [H, W] = size(), [x1, y1, x2, y2] = crop;
-    const arrows = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] };
-    const zoom = { "+": 1.05, "=": 1.05, "-": 1 / 1.05, "_": 1 / 1.05 }[event.key];
-    if (arrows[event.key]) setCrop(moved(crop, ...arrows[event.key], W, H));
-    else if (zoom) {
-      const more = Math.pow(zoom, step), w = (x2 - x1) * more, h = (y2 - y1) * more;
-      setCrop(fitted((x1 + x2) / 2, (y1 + y2) / 2, 0.5, 0.5, w, h, locked(), W, H));
-    } else if (event.key === "c" || event.key === "C") {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!(model.get("editable") ? edit(event) : model.get("pointed") && read(event))) return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  /** Move, grow or round the crop; whether the key means anything. */
+  function edit({ key, shiftKey }) {
+    if (crop.length !== 4) return false;
+    const [H, W] = size(), [x1, y1, x2, y2] = crop, far = shiftKey ? 10 : 1;
+    const steps = key === "-" && shiftKey ? -10 : ZOOM[key];
+    if (ARROWS[key]) setCrop(moved(crop, ...ARROWS[key].map((each) => each * far), W, H));
+    else if (steps) {
+      const grown = (side) => {
+        const scaled = side * Math.pow(1.05, steps);
+        if (locked()) return scaled;
+        return steps > 0 ? Math.max(scaled, side + 2) : Math.min(scaled, side - 2); // whole pixels: a key must do something
+      };
+      setCrop(fitted((x1 + x2) / 2, (y1 + y2) / 2, 0.5, 0.5, grown(x2 - x1), grown(y2 - y1), locked(), W, H));
+    } else if (key === "c" || key === "C") {
       const circle = model.get("shape") !== "circle", side = Math.min(x2 - x1, y2 - y1);
       send({ shape: circle ? "circle" : "rectangle" });
       if (circle) setCrop(fitted((x1 + x2) / 2, (y1 + y2) / 2, 0.5, 0.5, side, side, 1, W, H));
       ask();
-    } else return;
-    event.preventDefault();
-    event.stopPropagation();
+    } else return false;
+    return true;
+  }
+
+  /** Point at a pixel of the photo by keys; whether the key means anything. */
+  function read({ key, shiftKey }) {
+    const [H, W] = size(), far = shiftKey ? 10 : 1;
+    if (key === "Escape" && aim) aim = null;
+    else if (ARROWS[key]) {
+      const [x, y] = aim || (model.get("pointer").length ? model.get("pointer") : [W / 2, H / 2]).map(Math.floor);
+      aim = [clamp(x + ARROWS[key][0] * far, 0, W - 1), clamp(y + ARROWS[key][1] * far, 0, H - 1)];
+    } else return false;
+    send({ pointer: aim || [] });
+    ask();
+    return true;
   }
 
   // ---- following Python
 
   const changed = {
-    photo: readPhoto,
+    photo: () => { aim = null; readPhoto(); },
     layer: () => { readLayer(); ask(); },
     crop: () => { if (!drag) crop = model.get("crop"); ask(); },
   };
@@ -385,7 +433,7 @@ function render({ model, el }) {
   const listeners = TOUCHED.map((name) => [`change:${name}`, changed[name] || ask]);
   for (const [name, listener] of listeners) model.on(name, listener);
   const events = [["pointerdown", down], ["pointermove", move], ["pointerup", up], ["pointercancel", up], ["keydown", key],
-    ["pointerleave", () => { if (!drag) send({ pointer: [] }); }]];
+    ["pointerleave", () => { if (!drag) point([]); }]];
   for (const [name, listener] of events) canvas.addEventListener(name, listener);
 
   readLayer();

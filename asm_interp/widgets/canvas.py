@@ -66,6 +66,8 @@ class MapCanvas(anywidget.AnyWidget):
         Width over height that the crop is kept to; 0 if it is free.
     editable : bool
         Whether mouse and keys move the crop.
+    pointed : bool
+        Whether `pointer` is told; where it is not editable, arrow keys move it too.
     borders : list of [x1, y1, x2, y2]
         Lines inside the crop, in units of its sides.
     marks : list of [x, y, text]
@@ -74,7 +76,7 @@ class MapCanvas(anywidget.AnyWidget):
     width, height : int
         Most that the photo takes on the screen.
     pointer : [x, y] or []
-        Photo pixel under the mouse.
+        Place on the photo, in its pixels, under the mouse or chosen by keys.
     clicked : [x, y, count]
     frame : int
         Pictures drawn so far, told when drawing pauses; the canvas element carries it as ``data-frame`` at once.
@@ -99,6 +101,7 @@ class MapCanvas(anywidget.AnyWidget):
     shape = t.Enum(["rectangle", "circle"], "rectangle").tag(sync=True)
     aspect = t.Float(0.0).tag(sync=True)
     editable = t.Bool(False).tag(sync=True)
+    pointed = t.Bool(False).tag(sync=True)
     borders: t.List[Any] = t.List().tag(sync=True)
     marks: t.List[Any] = t.List().tag(sync=True)
     guides = t.Enum(list(GUIDES), "").tag(sync=True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # What JupyterLab itself complains of with nothing wrong; each is a pattern of the whole message.
 NOISE: tuple[str, ...] = ()
 
-PATIENCE = 120  # seconds for a notebook
+PATIENCE = 300  # seconds for a notebook; on two quiet cores none takes 40
 
 READY = """() => {
     const panel = window.jupyterapp?.shell?.currentWidget;

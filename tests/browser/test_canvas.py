@@ -18,7 +18,7 @@ from asm_interp.analysis.normalisation import Normalisation
 from asm_interp.widgets import MapCanvas
 
 ramp = np.linspace(0, 1, 64 * 96).reshape(64, 96)
-canvas = MapCanvas(editable=True, alt="a ramp", width=384, height=256)
+canvas = MapCanvas(editable=True, pointed=True, alt="a ramp", width=384, height=256)
 canvas.set_photo(np.full((128, 192, 3), 200, np.uint8))
 canvas.set_map(ramp, Normalisation.fit(ramp), "sequential", "ramp")
 canvas.crop = [40, 30, 100, 90]

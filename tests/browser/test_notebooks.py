@@ -126,7 +126,10 @@ def test_theta_maps(notebook: NotebookPage) -> None:
         notebook.slide("Opacity", 20)
     notebook.photo_width = 600
     notebook.point(canvas, (300, 100))
-    assert notebook.read(r"At (\d+, \d+) px") == pytest.approx([300, 100], abs=2)
+    x, y = notebook.read(r"At (\d+, \d+) px")
+    assert (x, y) == pytest.approx((300, 100), abs=2)
+    notebook.press(canvas, "ArrowRight", "Shift+ArrowDown")
+    assert notebook.read(r"At (\d+, \d+) px") == [x + 1, y + 10]
     notebook.screenshot("moved")
     assert notebook.alerts() == []
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,9 @@ from asm_interp.files import write_atomically
 from asm_interp.model.asmnet import ASMNet
 from asm_interp.model.score_map import ScoreMap
 from asm_interp.search import search_crops
+
+if TYPE_CHECKING:
+    from asm_interp.plots.explanation import Scales
 
 Photo = npt.NDArray[np.uint8]
 Advance = Callable[[str], None]
@@ -185,15 +188,26 @@ def _search(score_map: ScoreMap, wish: Wish) -> pd.DataFrame:
 
 
 @dataclass(frozen=True, eq=False)
-class _Analysis:
-    """Everything a page shows of one photo under one model."""
+class Analysis:
+    """Everything a page shows of one photo under one model.
+
+    Attributes
+    ----------
+    crops : DataFrame
+        The best, in order.
+    explanation : CropExplanation
+        Of the best; pixel scores without channel offsets, which ranking does not identify.
+    theta : ThetaMaps
+        Without channel offsets too.
+    """
 
     crops: pd.DataFrame
     explanation: CropExplanation
     theta: ThetaMaps
 
     @classmethod
-    def of(cls, score_map: ScoreMap, wish: Wish) -> _Analysis:
+    def of(cls, score_map: ScoreMap, wish: Wish) -> Analysis:
+        """Search the crops of a photo, and explain the best."""
         crops = _search(score_map, wish)
         circular = wish.shape == "circle"
         why = explain_circle if circular else explain_crop
@@ -210,6 +224,18 @@ class _Analysis:
             "phi": self.explanation.pixel_scores,
         }
         return {name: np.nanquantile(values, [0.005, 0.995]) for name, values in maps.items()}
+
+
+def shared_scales(ends: Sequence[dict[str, npt.NDArray[np.float64]]]) -> Scales:
+    """One scale for all maps of a kind, from `Analysis.ends` of each."""
+    from asm_interp.plots.explanation import Scales
+    from asm_interp.plots.style import shared_norm
+
+    return Scales(
+        avg=shared_norm([end["avg"] for end in ends], center=0.0, clip=0),
+        std=shared_norm([end["std"] for end in ends], clip=0),
+        phi=shared_norm([end["phi"] for end in ends], center=0.0, clip=0),
+    )
 
 
 def explain_photos(
@@ -238,13 +264,13 @@ def explain_photos(
     """
     from matplotlib import pyplot as plt
 
-    from asm_interp.plots.explanation import Scales, explanation_figure
+    from asm_interp.plots.explanation import explanation_figure
     from asm_interp.plots.page import write_page
     from asm_interp.plots.provenance import save_figure
-    from asm_interp.plots.style import figure_style, shared_norm
+    from asm_interp.plots.style import figure_style, footnote
 
-    def analyses(photo: Photo) -> list[_Analysis]:
-        return [_Analysis.of(model.score_map(photo), wish) for model in models.values()]
+    def analyses(photo: Photo) -> list[Analysis]:
+        return [Analysis.of(model.score_map(photo), wish) for model in models.values()]
 
     outcome = Outcome()
     ends: list[dict[str, npt.NDArray[np.float64]]] = []
@@ -255,11 +281,7 @@ def explain_photos(
         advance(source.name)
     if not readable:
         return outcome
-    scales = Scales(
-        avg=shared_norm([end["avg"] for end in ends], center=0.0, clip=0),
-        std=shared_norm([end["std"] for end in ends], clip=0),
-        phi=shared_norm([end["phi"] for end in ends], center=0.0, clip=0),
-    )
+    scales = shared_scales(ends)
     entries: list[tuple[str, dict[str, pd.DataFrame]]] = []
     for source, photo, analysed in _each(readable, outcome, analyses):
         tables = {}
@@ -276,9 +298,11 @@ def explain_photos(
                     model.pattern,
                     scales,
                     title=f"{source.name} · {checkpoint} (λ = {model.card.get('lambda', '?')}, {model.pattern.name})",
-                    footnote=f"Scales are shared by all maps of this run (photos: {len(readable)}, "
-                    f"checkpoints: {len(models)}); each ends at the outermost 0.5 % quantile of any map. Channel "
-                    "means over the photo are taken off.",
+                )
+                footnote(
+                    figure,
+                    f"Scales are shared by all maps of this run (photos: {len(readable)}, checkpoints: {len(models)}); "
+                    "each ends at the outermost 0.5 % quantile of any map. Channel means over the photo are taken off.",
                 )
                 outcome.written += save_figure(figure, folder / source.name, dpi=150)
                 plt.close(figure)

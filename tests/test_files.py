@@ -1,3 +1,4 @@
+import hashlib
 import os
 import stat
 from collections.abc import Callable
@@ -6,7 +7,7 @@ from typing import NoReturn
 
 import pytest
 
-from asm_interp.files import write_atomically
+from asm_interp.files import file_digest, write_atomically
 
 
 @pytest.mark.parametrize(("content", "expected"), [(b"\0\xff\r\n", b"\0\xff\r\n"), ("λ\n", b"\xce\xbb\n"), (b"", b"")])
@@ -71,3 +72,10 @@ def test_reader_keeps_what_it_opened(tmp_path: Path) -> None:
         write_atomically(target, b"new")
         assert reader.read() == b"old"
     assert target.read_bytes() == b"new"
+
+
+def test_digest_is_that_of_what_the_file_holds_now(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    for content in (b"one", b"two"):  # of one size, written right after each other
+        write_atomically(path, content)
+        assert file_digest(path) == file_digest(str(path)) == hashlib.sha256(content).hexdigest()

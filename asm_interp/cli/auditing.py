@@ -19,7 +19,7 @@ def audit(
         list[str] | None, typer.Option(help="shapes or subjects (real photographs, with --root); repeat for both.")
     ] = None,
     root: Annotated[Path | None, typer.Option(help="Folder of subjects.")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Grade the checkpoints at hand; train nothing.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Grade shipped checkpoints; train nothing.")] = False,
     checkpoint: Annotated[
         list[str] | None, typer.Option(help="Grade this checkpoint (name or path), on its data; repeat for more.")
     ] = None,
@@ -33,9 +33,9 @@ def audit(
 ) -> None:
     """Grade explanations against planted truth: place of the subject, composition rule, corner preference.
 
-    Trains models on worlds of shapes (called again it goes on) and grades them; on subjects, and if quick, the
-    checkpoints at hand are graded. Writes grades.csv, verdicts.csv, audit.json and audit.md to OUT. Exit code 1 if a
-    run failed.
+    Trains models on worlds of shapes (called again it goes on) and grades them; on subjects, and if quick, shipped
+    checkpoints that differ in λ alone are graded. Writes grades.csv, verdicts.csv, audit.json and audit.md to OUT.
+    Exit code 1 if a run failed.
     """
     with named_errors():
         from asm_interp.audit.plan import Plan, default_base

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -86,6 +87,14 @@ def bias(
             write_atomically(out / f"{name}.csv", frame.to_csv(index=False, lineterminator="\n"))
         write_atomically(out / "bias.json", json.dumps(whole, indent=2, ensure_ascii=False) + "\n")
     _show(found, f"{dataset.name}: {checkpoint or 'annotated scores'}, seed {seed}, {resamples} resamples")
+    drawn = found["p"].notna() & ~found["statistic"].str.startswith("equivalence")  # those are t tests
+    n_tests, alpha = int(drawn.sum()), 1 - how.level
+    if n_tests / (resamples + 1) >= alpha:
+        say(
+            f"[yellow]too few resamples[/]: of {n_tests} tests by {resamples} resamples no p adj. can be below "
+            f"{n_tests / (resamples + 1):.2g}; from --resamples {ceil(n_tests / alpha - 1e-9)} on some can be below "
+            f"{alpha:.2g}"
+        )
     if crops.skipped:
         say(f"[yellow]{len(crops.skipped)} photos left out[/] ({escape(next(iter(crops.skipped.values())))})")
     say(f"wrote bias.csv, tolerances.csv, lift.csv and bias.json to [bold]{escape(str(out))}[/]")

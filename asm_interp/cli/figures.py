@@ -20,7 +20,8 @@ def figures(
     ] = None,
     photos: Annotated[Path | None, typer.Option(help="Your photos: a folder or a file.")] = None,
     data: Annotated[
-        list[str] | None, typer.Option(help="KIND:FOLDER of gaicd, cpc, fcdb, fcdb-ranking or flms; repeat for more.")
+        list[str] | None,
+        typer.Option(help="KIND:FOLDER of gaicd, cpc, fcdb, fcdb-ranking, flms or table; repeat for more."),
     ] = None,
     audit: Annotated[Path | None, typer.Option(help="Folder that asm-interp audit wrote.")] = None,
     venue: Annotated[str, typer.Option(help="Whose columns: aaai, cvpr, neurips or ieee.")] = "aaai",
@@ -46,28 +47,26 @@ def figures(
         if check:
             _check(out)
             return
-        from asm_interp.model.checkpoint import DEFAULT_CHECKPOINT, find
+        from asm_interp.model.checkpoint import DEFAULT_CHECKPOINT
         from asm_interp.paper.inputs import Inputs
         from asm_interp.paper.registry import entries
         from asm_interp.paper.run import draw_paper
 
         wanted = entries(only or ())
-        find(checkpoint or DEFAULT_CHECKPOINT)
         inputs = Inputs(checkpoint or DEFAULT_CHECKPOINT, photos, _folders(data or ()), audit, seed)
+        inputs.open()
         command = _command(checkpoint=checkpoint, photos=photos, data=data, audit=audit, venue=venue, seed=seed)
+        written_as = [each.strip() for each in formats.split(",")]
         with progress(len(wanted)) as advance:
-            outcome = draw_paper(
-                wanted, inputs, out, venue=venue, formats=formats.split(","), command=command, advance=advance
-            )
+            outcome = draw_paper(wanted, inputs, out, venue=venue, formats=written_as, command=command, advance=advance)
     for name, seconds in outcome.seconds.items():
         say(
             f"{name:<12}{seconds:6.1f} s"
             + (f"  [red]failed:[/] {escape(outcome.failed[name])}" if name in outcome.failed else "")
         )
-    say(
-        f"{len(outcome.written)} files in {sum(outcome.seconds.values()):.0f} s; "
-        f"see [bold]{escape(str(out / 'README.md'))}[/]"
-    )
+    if outcome.written:
+        took = sum(outcome.seconds.values())
+        say(f"{len(outcome.written)} files in {took:.0f} s; see [bold]{escape(str(outcome.written[-1]))}[/]")
     raise typer.Exit(1 if outcome.failed else 0)
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from asm_interp import __version__
-from asm_interp.files import write_atomically
+from asm_interp.files import file_digest, write_atomically
 from asm_interp.geometry import patterns
 from asm_interp.model.asmnet import ASMNet
 
@@ -267,7 +267,7 @@ def list_checkpoints() -> pd.DataFrame:
                 "name": name,
                 **{key: card.get(key) for key in ("backbone", "pattern", "lambda", "data")},
                 "size": path.stat().st_size,
-                "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+                "sha256": file_digest(path),
                 "path": str(path),
             }
         )

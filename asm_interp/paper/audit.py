@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from asm_interp.analysis.audit_verdicts import BAR_LAMBDA
 from asm_interp.analysis.planted_audit import audit_grades
 from asm_interp.audit.bench import Bench, grade_models
 from asm_interp.audit.report import Audit
-from asm_interp.paper.drawing import Drawing
-from asm_interp.paper.inputs import Inputs, file_digest
+from asm_interp.files import file_digest
+from asm_interp.paper.drawing import Drawing, quoted
+from asm_interp.paper.inputs import Inputs
 from asm_interp.paper.maps import PLANTED_MODEL
 from asm_interp.plots.audit import audit_figure
 
@@ -30,9 +32,13 @@ def audit(inputs: Inputs) -> Drawing:
     rule = "thirds" if "thirds" in rules or not rules else str(rules[0])
     figure = audit_figure(grades, verdicts, data, rule=rule)
     caption = (
-        f"{origin}. Estimates with 95 % intervals over models and photos; an upright stroke is a bar or a ceiling."
+        f"{origin}. Estimates with 95 % intervals over models and photos. Preset threshold: what θstd at λ = "
+        f"{BAR_LAMBDA:g} was to reach, fixed before the audit. Ceiling: the most that a map constant on the pattern's "
+        "partitions reaches; the preference, which is smooth, may pass it. ✓: the whole interval bears the claim out, "
+        "✗: all of it speaks against, ?: it does both."
     )
-    return Drawing(figure, grades[grades["data"] == data], caption, "AUC and correlation, as they are")
+    scale = "AUC on an axis that is stretched towards 1, correlation as it is"
+    return Drawing(figure, grades[grades["data"] == data], caption, scale)
 
 
 def _kept(inputs: Inputs, folder: Path) -> tuple[pd.DataFrame, pd.DataFrame, str]:
@@ -50,4 +56,4 @@ def _quick(inputs: Inputs) -> tuple[pd.DataFrame, pd.DataFrame, str]:
     inputs.used.data["drawn scenes"] = f"test split, the first {inputs.n_scenes}"
     models = grade_models(Bench.make("shapes", inputs.n_scenes), MODELS)
     found = Audit(audit_grades("shapes", models, inputs.how), {"shapes": list(MODELS)})
-    return found.table, found.verdicts, f"{' and '.join(MODELS)} on {inputs.n_scenes} held-out drawn scenes"
+    return found.table, found.verdicts, f"{quoted(MODELS)} on {inputs.n_scenes} held-out drawn scenes"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 import matplotlib.pyplot as plt
@@ -14,8 +15,9 @@ from matplotlib.path import Path
 
 from asm_interp.data.photo import Photo
 from asm_interp.geometry import patterns
-from asm_interp.paper.drawing import Drawing, chosen, fitted, map_rows, text_width
+from asm_interp.paper.drawing import Drawing, chosen, fitted, map_rows, quoted, text_width
 from asm_interp.paper.inputs import Inputs
+from asm_interp.paper.maps import PLANTED_MODEL
 from asm_interp.plots.guides import Guide, draw_guides
 from asm_interp.plots.maps import draw_photo
 from asm_interp.plots.patterns import patterns_figure
@@ -24,8 +26,11 @@ from asm_interp.search import search_crops
 
 PATTERNS = ("grid:3x3", "multi-rectangle", "multi-direction", "cross-rectangle")
 FORMATS = ("9:16", "3:4", "1:1", "4:3", "16:9", "circle")
-SUBJECTS = {"flower": "one subject", "astronaut": "several subjects", "china": "no subject"}
-"""What the sample photographs of Fig. 8 hold, by eye; of china, the lake beside the pagoda."""
+SUBJECTS = {"flower": "one main\nsubject", "astronaut": "portrait\nwith objects", "china": "no main\nsubject"}
+"""What the sample photographs of Fig. 8 hold, by eye; of china, the part that is `LAKE`."""
+
+LAKE = (384, 142, 640, 320)
+"""x1, y1, x2, y2 in pixels of china: the water beside the pagoda."""
 
 _GUIDES: dict[Guide, Literal["-", "--", ":"]] = {"thirds": "-", "centre": "--", "diagonals": ":"}
 
@@ -48,10 +53,10 @@ def guides(inputs: Inputs) -> Drawing:
     figure.legend(lines, list(_GUIDES), loc="outside upper center", ncols=3, frameon=False)
     numbers = pd.concat(tables)[["photo", "rank", "x1", "y1", "x2", "y2", "score"]]
     caption = (
-        f"Best crop at 4:3 of {len(photos)} photos by the checkpoint {inputs.checkpoint}, with composition guides; the "
-        "next best two are in the numbers beside the figure."
+        f"Best crop at 4:3 of {quoted(photos)} by the checkpoint {quoted([inputs.checkpoint])}, with composition "
+        "guides; the next best two are in the CSV."
     )
-    return Drawing(figure, numbers, caption, "crops in photo pixels")
+    return Drawing(figure, numbers, caption, "each photo as wide as its panel; boxes in the CSV in pixels of the photo")
 
 
 def pattern_types(inputs: Inputs) -> Drawing:  # noqa: ARG001 (patterns rest on nothing)
@@ -64,38 +69,77 @@ def pattern_types(inputs: Inputs) -> Drawing:  # noqa: ARG001 (patterns rest on 
     return Drawing(figure, pd.concat(numbers), caption, "one unit is one cell")
 
 
+@dataclass(frozen=True, eq=False)
+class _Shown:
+    """What a row of Fig. 8 shows: pixels that stand at x, y of a photo, and the model that crops them."""
+
+    photo: str
+    pixels: Photo
+    label: str
+    checkpoint: str
+    at: tuple[int, int] = (0, 0)
+
+
 def formats(inputs: Inputs) -> Drawing:
     """Fig. 8: the best crop in each format, on photos with one, several and no subject."""
-    photos = chosen(inputs.photographs(), SUBJECTS)
-    labels = {name: name for name in photos}
-    if inputs.photos is None:
-        height, width = photos["china"].shape[:2]
-        photos["china"] = photos["china"][height // 3 : 3 * height // 4, 3 * width // 5 :]
-        labels = SUBJECTS
+    shown, held = _samples(inputs) if inputs.photos is None else (_own(inputs), "")
+    panel = text_width() / len(FORMATS)
+    heights = [_height(each.pixels) for each in shown]
     figure, axes = plt.subplots(
-        len(photos),
+        len(shown),
         len(FORMATS),
-        figsize=(text_width(), sum(_height(photo) for photo in photos.values()) * text_width() / len(FORMATS) + 0.3),
+        figsize=(text_width(), sum(heights) * panel + 0.3),
         squeeze=False,
-        height_ratios=[_height(photo) for photo in photos.values()],
+        height_ratios=heights,
     )
     rows = []
-    for (name, photo), line in zip(photos.items(), axes, strict=True):
-        score_map = inputs.score_map(inputs.checkpoint, f"{name} of {photo.shape}", photo)
+    for each, line in zip(shown, axes, strict=True):
+        score_map = inputs.score_map(each.checkpoint, f"{each.photo} of {each.pixels.shape}", each.pixels)
+        (x, y), (height, width) = each.at, each.pixels.shape[:2]
+        seen = {"seen_x1": x, "seen_y1": y, "seen_x2": x + width, "seen_y2": y + height}
         for wanted, ax in zip(FORMATS, line, strict=True):
             if wanted == "circle":
                 best = search_crops(score_map, shape="circle", top=1).iloc[0]
             else:
                 best = search_crops(score_map, aspect=wanted, top=1).iloc[0]
-            _draw_kept(photo, best, ax=ax)
-            rows.append({"photo": name, "format": wanted} | best.drop("stage").to_dict())
-        room = _height(photo) * text_width() / len(FORMATS) + 0.1
-        line[0].set_ylabel(fitted(labels[name], room), labelpad=3)
+            _draw_kept(each.pixels, best, ax=ax)
+            told = {"photo": each.photo, "checkpoint": each.checkpoint, "format": wanted}
+            rows.append(told | best.drop("stage").to_dict() | seen)
+        room = _height(each.pixels) * panel + 0.1
+        line[0].set_ylabel("\n".join(fitted(part, room) for part in each.label.split("\n")), labelpad=3)
     for wanted, ax in zip(FORMATS, axes[0], strict=True):
         ax.set_title(wanted)
-    who = f"the checkpoint {inputs.checkpoint}"
-    caption = f"Best crop of each format by {who}; {len(photos)} photos; what is cut off is dark."
-    return Drawing(figure, pd.DataFrame(rows), caption, "crops in photo pixels, searched in two stages")
+    numbers = pd.DataFrame(rows)
+    for axis in ("x", "y"):  # from the pixels that are seen to those of the photo
+        numbers[[f"{axis}1", f"{axis}2", f"c{axis}"]] += numbers[[f"seen_{axis}1"]].to_numpy()
+    caption = f"Best crop of each format by {quoted([inputs.checkpoint])}; what is cut off is dark. {held}".rstrip()
+    scale = "each photo as wide as its panel; boxes in the CSV in pixels of the photo"
+    return Drawing(figure, numbers, caption, scale)
+
+
+def _own(inputs: Inputs) -> list[_Shown]:
+    photos = chosen(inputs.photographs(), SUBJECTS)
+    return [_Shown(name, photo, name, inputs.checkpoint) for name, photo in photos.items()]
+
+
+def _samples(inputs: Inputs) -> tuple[list[_Shown], str]:
+    """Sample photographs, beside them a drawn scene of several subjects, and what is to be said of these rows."""
+    photos, (x1, y1, x2, y2) = inputs.photographs(), LAKE
+    scenes = inputs.scenes(PLANTED_MODEL).scenes
+    counts = [len(np.unique(scenes[i].subjects)) - 1 for i in range(len(scenes))]
+    number, scene = max(counts), scenes[int(np.argmax(counts))]
+    shown = [
+        *(_Shown(name, photos[name], SUBJECTS[name], inputs.checkpoint) for name in ("flower", "astronaut")),
+        _Shown(scene.id, scene.photo, f"{number} subjects\n(drawn)", PLANTED_MODEL),
+        _Shown("china", photos["china"][y1:y2, x1:x2], SUBJECTS["china"], inputs.checkpoint, (x1, y1)),
+    ]
+    held = (
+        f"No sample photo holds several subjects: in their row is the planted scene {scene.id}, cropped by "
+        f"{quoted([PLANTED_MODEL])}, which was taught on such scenes; its {number} subjects are the shapes in warm "
+        f"colours. No main subject: of ‘china’ the part x {x1} to {x2}, y {y1} to {y2}, which is all that the model "
+        "sees. What photos hold is judged by eye."
+    )
+    return shown, held
 
 
 def _height(photo: Photo) -> float:

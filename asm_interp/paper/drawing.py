@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,9 +17,11 @@ from asm_interp.analysis.estimates import Estimate
 from asm_interp.analysis.mean_maps import to_grid
 from asm_interp.data.photo import Photo
 from asm_interp.geometry.boxes import FloatArray
-from asm_interp.model.checkpoint import list_checkpoints
 from asm_interp.paper.inputs import Inputs
 from asm_interp.plots.style import MIN_FONT, footnote
+
+FEW_PHOTOS = 10
+"""Below so many, bootstrap intervals over photos are too narrow."""
 
 _CELLS = 64  # of a drawn map's longer side: as fine as the network's first stage, and few enough for a table
 
@@ -80,7 +83,9 @@ def annotate(drawing: Drawing) -> None:
     """Put caption and scale under a figure, which grows by the room that they take."""
     figure = drawing.figure
     before = figure.get_supxlabel()
-    footnote(figure, f"{drawing.caption} Scale: {drawing.scale}.")
+    # Numbers stay on the line of what they belong to, as in "95 %" and "λ = 0".
+    text = re.sub(" (?=[%=])|(?<==) ", "\N{NO-BREAK SPACE}", f"{drawing.caption} Scale: {drawing.scale}.")
+    footnote(figure, text)
     lines = figure.get_supxlabel().count("\n") - (before.count("\n") if before else -1)
     figure.set_figheight(figure.get_figheight() + max(lines, 0) * 1.2 * MIN_FONT / 72)
     # Constrained layout may be a hair short of the room that the outermost labels take.
@@ -128,22 +133,38 @@ def chosen(photos: Mapping[str, Photo], wanted: Iterable[str]) -> dict[str, Phot
     return dict(list(photos.items())[: len(names)])
 
 
-def family(prefix: str) -> list[str]:
-    """Names of the checkpoints at hand that start alike.
-
-    Raises
-    ------
-    ValueError
-        If there is none.
-    """
-    names = [str(name) for name in list_checkpoints()["name"] if str(name).startswith(prefix)]
-    if not names:
-        raise ValueError(f"no checkpoint at hand is called {prefix}...")
-    return names
-
-
 def interval(estimate: Estimate, digits: int = 2) -> str:
-    """An estimate with its interval, as text."""
-    return f"{estimate.estimate:.{digits}f} [{estimate.ci_low:.{digits}f}, {estimate.ci_high:.{digits}f}]".replace(
-        "-", "\N{MINUS SIGN}"
-    )
+    """An estimate with its interval, as text.
+
+    Examples
+    --------
+    >>> interval(Estimate("", 0.5, 0.25, 0.75, n_photos=12)), interval(Estimate("", 0.5, 0.5, 0.5, n_photos=1))
+    ('0.50 [0.25, 0.75]', '0.50 (no interval)')
+    """
+    known = estimate.n_photos > 1 and np.isfinite([estimate.ci_low, estimate.ci_high]).all()
+    ends = f"[{estimate.ci_low:.{digits}f}, {estimate.ci_high:.{digits}f}]" if known else "(no interval)"
+    return f"{estimate.estimate:.{digits}f} {ends}".replace("-", "\N{MINUS SIGN}")
+
+
+def few_photos(n: int) -> str:
+    """What a caption is to say of intervals over `n` photos; empty where they are enough.
+
+    Examples
+    --------
+    >>> few_photos(1), few_photos(6), few_photos(10)
+    ('One photo makes no interval.', 'Over fewer than 10 photos, intervals are too narrow.', '')
+    """
+    if n < 2:
+        return "One photo makes no interval."
+    return f"Over fewer than {FEW_PHOTOS} photos, intervals are too narrow." if n < FEW_PHOTOS else ""
+
+
+def quoted(names: Iterable[str]) -> str:
+    """Names as a caption holds them apart from its words.
+
+    Examples
+    --------
+    >>> quoted(["photos", "photos-lambda-0"])
+    '‘photos’ and ‘photos-lambda-0’'
+    """
+    return " and ".join(f"‘{name}’" for name in names)

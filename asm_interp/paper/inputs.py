@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +14,18 @@ from asm_interp.analysis.statistics import Resampling
 from asm_interp.data.crops import CropDataset, CropSample
 from asm_interp.data.photo import Photo, photo_paths, read_photo, sample_photos
 from asm_interp.data.planted import PlantedWorld, Weights, shapes_world
-from asm_interp.data.registry import read_dataset
-from asm_interp.evaluation.published import HEADLINE
+from asm_interp.data.registry import KINDS, read_dataset
+from asm_interp.files import file_digest
 from asm_interp.model.asmnet import ASMNet
-from asm_interp.model.checkpoint import DEFAULT_CHECKPOINT, find, load, read_card
+from asm_interp.model.checkpoint import DEFAULT_CHECKPOINT, find, list_checkpoints, load, read_card
 from asm_interp.model.score_map import ScoreMap
 
 MAX_PHOTOS = 12
 """Of a user's folder; the first ones."""
 
 _SAMPLE = "sample photos"
+_FAMILY = "checkpoints"
+_ROOT = Path(__file__).resolve().parents[2]
 _WORLD = ("crops", "n_crops", "best_share", "share_width", "best_area")
 
 
@@ -70,9 +71,23 @@ class Inputs:
     _opened: dict[tuple[str, ...], Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        if unknown := [kind for kind in self.data if kind not in HEADLINE or kind == "planted"]:
-            kinds = ", ".join(kind for kind in HEADLINE if kind != "planted")
-            raise ValueError(f"data sets are {kinds}, got {', '.join(map(repr, unknown))}")
+        if unknown := [kind for kind in self.data if kind not in KINDS]:
+            raise ValueError(f"data sets are {', '.join(KINDS)}, got {', '.join(map(repr, unknown))}")
+
+    def open(self) -> None:
+        """Open checkpoint, photos and data sets now, and look for the audit.
+
+        Raises
+        ------
+        ValueError, OSError
+            What is wrong with the first that cannot be read.
+        """
+        self.model(self.checkpoint)
+        self.photographs()
+        for kind in self.data:
+            self.dataset(kind)
+        if self.audit is not None and not (self.audit / "grades.csv").is_file():
+            raise ValueError(f"{self.audit}: expected a folder that asm-interp audit wrote, found no grades.csv in it")
 
     def fresh(self) -> Inputs:
         """The same inputs, of which nothing was used yet; what is open already is shared."""
@@ -90,6 +105,20 @@ class Inputs:
             self.used.checkpoints[checkpoint] = file_digest(path)
         return read_card(path)
 
+    def family(self, prefix: str) -> list[str]:
+        """Names of the checkpoints at hand that start alike; noted, so that a new member is noticed later.
+
+        Raises
+        ------
+        ValueError
+            If there is none.
+        """
+        names = _members(prefix)
+        if not names:
+            raise ValueError(f"no checkpoint at hand is called {prefix}...")
+        self.used.data[f"{_FAMILY}:{prefix}*"] = ", ".join(names)
+        return names
+
     def model(self, checkpoint: str) -> ASMNet:
         """The model of a checkpoint."""
         self.card(checkpoint)
@@ -103,7 +132,7 @@ class Inputs:
     def photographs(self) -> dict[str, Photo]:
         """The user's photos, or those that come with installed packages."""
         key = _SAMPLE if self.photos is None else f"photos:{self.photos}"
-        found: dict[str, Photo] = self._once(("photos", key), lambda: _photographs(key))
+        found: dict[str, Photo] = self._once(("photos", key), lambda: _photographs(self.photos))
         self.used.data[key] = self._once(("digest", key), lambda: _photos_digest(found))
         return found
 
@@ -122,7 +151,7 @@ class Inputs:
         if kind not in self.data:
             raise ValueError(f"needs --data {kind}:FOLDER")
         key = f"{kind}:{self.data[kind]}"
-        found: CropDataset = self._once(("data", key), lambda: _dataset(key))
+        found: CropDataset = self._once(("data", key), lambda: _dataset(kind, self.data[kind]))
         self.used.data[key] = self._once(("digest", key), lambda: _crops_digest(found))
         return found
 
@@ -156,19 +185,14 @@ def with_photos(dataset: CropDataset, most: int = MAX_PHOTOS) -> Iterator[CropSa
     yield from (sample for sample, _ in zip(found, range(most), strict=False))
 
 
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file, read once for each version of it."""
-    status = path.stat()
-    return _digest_of(path, status.st_mtime_ns, status.st_size)
-
-
-@cache
-def _digest_of(path: Path, _modified: int, _size: int) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def current_digest(key: str) -> str | None:
+def current_digest(key: str, out: Path) -> str | None:
     """Digest, as it is now, of data under the name that `Used.data` gave them; None if it needs none.
+
+    Parameters
+    ----------
+    key : str
+    out : path
+        Folder of the figures; see `located`.
 
     Raises
     ------
@@ -176,23 +200,39 @@ def current_digest(key: str) -> str | None:
         If they cannot be read any more.
     """
     kind, _, where = key.partition(":")
+    if kind == _FAMILY:
+        return ", ".join(_members(where.removesuffix("*")))
+    path = located(where, out)
     if key == _SAMPLE or kind == "photos":
-        return _photos_digest(_photographs(key))
-    if kind in HEADLINE:
-        return _crops_digest(_dataset(key))
-    return file_digest(Path(where)) if kind == "file" else None
+        return _photos_digest(_photographs(None if key == _SAMPLE else path))
+    if kind in KINDS:
+        return _crops_digest(_dataset(kind, path))
+    return file_digest(path) if kind == "file" else None
 
 
-def _dataset(key: str) -> CropDataset:
-    kind, _, where = key.partition(":")
+def located(where: str, out: Path) -> Path:
+    """Where a path that a figure was made from leads now, from whatever folder it is asked.
+
+    It counts from the first of these where it leads to something: the current folder, the folder of the figures, those
+    above it, the library's repository.
+    """
+    folders = (Path(), out.resolve(), *out.resolve().parents, _ROOT)
+    return next((folder / where for folder in folders if (folder / where).exists()), Path(where))
+
+
+def _members(prefix: str) -> list[str]:
+    return [str(name) for name in list_checkpoints()["name"] if str(name).startswith(prefix)]
+
+
+def _dataset(kind: str, where: Path) -> CropDataset:
     # Sizes of FCDB's photos as far as its windows reach: what published floors stand on.
     return read_dataset(kind, where, **({"sizes": "windows"} if kind == "fcdb" else {}))
 
 
-def _photographs(key: str) -> dict[str, Photo]:
-    if key == _SAMPLE:
+def _photographs(where: Path | None) -> dict[str, Photo]:
+    if where is None:
         return sample_photos()
-    paths = photo_paths(key.partition(":")[2])[:MAX_PHOTOS]
+    paths = photo_paths(where)[:MAX_PHOTOS]
     return {path.stem: read_photo(path) for path in paths}
 
 

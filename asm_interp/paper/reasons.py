@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -14,11 +15,14 @@ from asm_interp.analysis.placement import LearnedRule, learned_rule, salient_reg
 from asm_interp.data.planted import RULES
 from asm_interp.data.saliency import spectral_residual
 from asm_interp.model.score_map import ScoreMap
-from asm_interp.paper.drawing import Drawing, chosen, map_rows, text_width
+from asm_interp.paper.drawing import Drawing, chosen, few_photos, map_rows, quoted, text_width
 from asm_interp.paper.inputs import Inputs
 from asm_interp.paper.maps import LAMBDA_PAIR, PLANTED_MODEL
 from asm_interp.plots.comparison import comparison_figure
-from asm_interp.plots.placement import draw_placement, draw_rule_correlations
+from asm_interp.plots.intervals import number_text
+from asm_interp.plots.maps import color_bar, own_norm
+from asm_interp.plots.placement import draw_placement, draw_rule_correlations, undecided_cells
+from asm_interp.plots.style import DIVERGING
 from asm_interp.search import search_crops
 
 _NAMED = (*RULES, "lines")
@@ -27,36 +31,64 @@ _NAMED = (*RULES, "lines")
 def rules(inputs: Inputs) -> Drawing:
     """Placement preference of shipped models, beside the rule that was planted and other named ones."""
     found: dict[str, LearnedRule] = {}
+    planted, units = {}, {}
     for checkpoint in dict.fromkeys((PLANTED_MODEL, LAMBDA_PAIR[0], inputs.checkpoint)):
-        drawn = str(inputs.card(checkpoint).get("data")).startswith("shapes")
+        card = inputs.card(checkpoint)
+        drawn = str(card.get("data")).startswith("shapes")
         regions = _subjects(inputs, checkpoint) if drawn else _salient(inputs, checkpoint)
         found[checkpoint] = learned_rule(regions, rules=_NAMED, how=inputs.how)
-    figure, axes = plt.subplots(
-        2, len(found), figsize=(text_width(), 0.72 * text_width()), squeeze=False, height_ratios=(1.15, 1)
-    )
+        planted[checkpoint] = str((card.get("world") or {}).get("rule", "none"))
+        units[checkpoint] = number_text([found[checkpoint].n_photos], "scenes" if drawn else "photos")
+    heights = (0.28 * text_width() + 0.8, 1.9)
+    figure = plt.figure(figsize=(text_width(), sum(heights)))
+    parts: Any = figure.subfigures(2, 1, height_ratios=heights)
+    above = parts[0].subplots(1, len(found), squeeze=False, sharey=True)[0]
+    below = parts[1].subplots(1, len(found), squeeze=False, sharex=True, sharey=True)[0]
+    # Models' scores have units of their own; in standard deviations their maps stand on one scale.
+    spread = {checkpoint: float(rule.map.std()) or 1.0 for checkpoint, rule in found.items()}
+    planes = {name: rule.map / spread[name] for name, rule in found.items()}
+    norm = own_norm(planes.values(), DIVERGING, clip=0)
     rows = []
-    for (checkpoint, rule), (top, bottom) in zip(found.items(), axes.T, strict=True):
-        planted = (inputs.card(checkpoint).get("world") or {}).get("rule", "none")
-        holds_zero = (rule.ci_low <= 0) & (rule.ci_high >= 0)
-        draw_placement(rule.map, ax=top, open_cells=holds_zero, label="mean preference − its mean")
-        top.set_title(f"{checkpoint}\nplanted: {planted}, n = {rule.n_photos}")
-        draw_rule_correlations(rule, ax=bottom)
-        if bottom is not axes[1, 0]:  # one legend for all
-            bottom.get_legend().set_visible(False)
-            top.set_ylabel("")
+    for (checkpoint, rule), top, bottom in zip(found.items(), above, below, strict=True):
+        draw_placement(planes[checkpoint], ax=top, norm=norm, open_cells=undecided_cells(rule), bar=False)
+        top.set_title(f"{quoted([checkpoint])}\nplanted: {planted[checkpoint]}\n{units[checkpoint]}")
+        draw_rule_correlations(rule, ax=bottom, order=_NAMED, planted=planted[checkpoint])
+        bottom.get_legend().remove()
+        maps = {"preference": rule.map, "ci_low": rule.ci_low, "ci_high": rule.ci_high, "drawn": planes[checkpoint]}
         rows += [
-            map_rows({"preference": rule.map, "ci_low": rule.ci_low, "ci_high": rule.ci_high}, checkpoint=checkpoint),
-            rule.correlations.assign(checkpoint=checkpoint, planted=planted, n_photos=rule.n_photos),
+            map_rows(maps, checkpoint=checkpoint),
+            rule.correlations.assign(checkpoint=checkpoint, planted=planted[checkpoint], n_photos=rule.n_photos),
         ]
+    for ax in above[1:]:
+        ax.set_ylabel("")
+    below[0].set(xlim=(min(ax.get_xlim()[0] for ax in below), 1.05), xticks=(0, 0.5, 1))
+    color_bar(list(above), norm, DIVERGING, "preference − its mean, in SD", maps=planes.values())
+    handles = {label: handle for ax in below for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
+    parts[1].legend(list(handles.values()), list(handles), loc="outside upper center", ncols=4, frameon=False)
     caption = (
-        f"{', '.join(found)}: what a region adds to a crop's score by where it stands in it. Region: the subject's "
-        "mask on drawn scenes, the most salient tenth on photographs, where it need not be the subject. Dots: the "
-        "cell's 95 % interval over photos holds 0. Ceiling: the most that a map constant on the pattern's partitions "
-        "reaches."
-    )
-    return Drawing(
-        figure, pd.concat(rows, ignore_index=True), caption, "each map its own, centred at 0, in units of its score"
-    )
+        "What a region adds to a crop's score by where it stands in it, beyond its content. Region: the subject's mask "
+        "on drawn scenes, the most salient tenth on photographs, where it need not be the subject. Dots: the cell's "
+        "95 % interval over photos holds 0, or there is none. Ceiling: the most that a map constant on the pattern's "
+        "partitions reaches. "
+        "‘lines’ prefers the places of ‘thirds’ and the centre lines; the audit names a rule among "
+        f"{', '.join(RULES)}, and ‘lines’ only where it was planted. {_first(found, planted)} "
+        f"{few_photos(min(rule.n_photos for rule in found.values()))}"
+    ).rstrip()
+    scale = "maps on one, centred at 0, each in standard deviations over its cells; correlations on one axis"
+    return Drawing(figure, pd.concat(rows, ignore_index=True), caption, scale)
+
+
+def _first(found: Mapping[str, LearnedRule], planted: Mapping[str, str]) -> str:
+    """For which models the planted rule correlates most among those that the audit would choose from, in words."""
+    said: dict[str, list[str]] = {}
+    for checkpoint, rule in found.items():
+        fits = rule.correlations[rule.correlations["rule"].isin([*RULES, planted[checkpoint]])]
+        best, fit = fits[["rule", "correlation"]].iloc[0]
+        if planted[checkpoint] in _NAMED:
+            first = best == planted[checkpoint] and not np.isnan(fit)
+            said.setdefault("correlates most" if first else "does not correlate most", []).append(checkpoint)
+    words = [f"{fits} for {quoted(names)}" for fits, names in sorted(said.items())]
+    return f"Of these the planted rule {' and '.join(words)}." if words else ""
 
 
 def _subjects(inputs: Inputs, checkpoint: str) -> Iterator[tuple[ScoreMap, npt.NDArray[np.bool_]]]:
@@ -84,8 +116,8 @@ def why(inputs: Inputs) -> Drawing:
     corners = dict(zip([f"a_{side}" for side in sides] + [f"b_{side}" for side in sides], [*best, *other], strict=True))
     numbers = comparison.regions.assign(photo=name, score_a=comparison.score_a, score_b=comparison.score_b, **corners)
     caption = (
-        f"Photo {name}, checkpoint {inputs.checkpoint}. A is its best crop, B {what}. The parts sum exactly to the "
-        "difference of the scores: gained and lost count beyond the photo's average, moved is the same content at "
-        "another place of the crop."
+        f"Photo {quoted([name])}, checkpoint {quoted([inputs.checkpoint])}. A is its best crop, B {what}. The parts "
+        "sum exactly to the difference of the scores: gained and lost count beyond the photo's average, moved is the "
+        "same content at another place of the crop. One photo, so no interval."
     )
-    return Drawing(figure, numbers, caption, "units of the score; one photo, so no interval")
+    return Drawing(figure, numbers, caption, "bars in units of the score")

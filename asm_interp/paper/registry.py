@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from asm_interp.paper import bias, composition, lambdas, maps, reasons, tables
 from asm_interp.paper.audit import audit
 from asm_interp.paper.drawing import Entry
+from asm_interp.paper.explanation import explanation
 
 ENTRIES: dict[str, Entry] = {
     entry.name: entry
@@ -23,6 +24,7 @@ ENTRIES: dict[str, Entry] = {
         Entry("table3", "FLMS", tables.table3),
         Entry("table4", "GAICD", tables.table4),
         Entry("rules", "Composition rules that models learned", reasons.rules),
+        Entry("explanation", "What a crop reads, and what its score is made of", explanation),
         Entry("why", "Why one crop beats another", reasons.why, columns=1),
         Entry("gauge", "Channel offsets in θstd along λ", lambdas.gauge, columns=1),
         Entry("padding", "What padding paints in the corners", bias.padding, columns=1),

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import torch
 
 from asm_interp.paper.drawing import Drawing, Entry, Table, annotate
-from asm_interp.paper.index import FOLDER, write_index
+from asm_interp.paper.index import FOLDER, index_page, write_index
 from asm_interp.paper.inputs import Inputs
 from asm_interp.paper.typesetting import to_latex, to_markdown
-from asm_interp.plots.provenance import FORMATS, Provenance, check_formats, git_commit, save_figure, write_beside
+from asm_interp.plots.provenance import FORMATS, Provenance, check_formats, git_commit, save_figure, save_texts
 from asm_interp.plots.style import column_width, paper_style
 
 
@@ -39,6 +41,8 @@ def draw_paper(
 ) -> Outcome:
     """Draw figures and tables into a folder, each with its numbers and provenance, and write the index of all there.
 
+    The network runs on one thread meanwhile: how many there are decides in which order it adds, and so the last digits.
+
     Parameters
     ----------
     entries : sequence of Entry
@@ -62,10 +66,11 @@ def draw_paper(
     Raises
     ------
     ValueError
-        If there is no such venue or format.
+        If there is no such venue or format, or the folder has a ``README.md`` that is no index of figures.
     """
     check_formats(formats)
     column_width(venue)
+    index_page(out)
     commit, outcome = git_commit(), Outcome()
     for entry in entries:
         start = time.monotonic()
@@ -80,10 +85,22 @@ def draw_paper(
             gc.collect(0)
         outcome.seconds[entry.name] = time.monotonic() - start
         advance(entry.name)
-    outcome.written.append(write_index(out))
+    if outcome.written:
+        outcome.written.append(write_index(out))
     return outcome
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@_one_thread()
 def _draw(
     entry: Entry, inputs: Inputs, out: Path, venue: str, formats: Sequence[str], command: str, commit: str | None
 ) -> list[Path]:
@@ -106,5 +123,5 @@ def _draw(
 
 
 def _write_table(table: Table, stem: Path, provenance: Provenance) -> list[Path]:
-    contents = {"md": to_markdown(table), "tex": to_latex(table, stem.name)}
-    return write_beside(stem, contents, provenance, numbers=table.rows)
+    texts = {"md": to_markdown(table), "tex": to_latex(table, stem.name)}
+    return save_texts(stem, texts, provenance, numbers=table.rows)

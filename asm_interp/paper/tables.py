@@ -8,13 +8,12 @@ from asm_interp.data.crops import CropDataset
 from asm_interp.evaluation import BASELINES, EvaluationResult, Settings, evaluate, load_scorer
 from asm_interp.evaluation.published import published_table
 from asm_interp.geometry import patterns
-from asm_interp.paper.drawing import Table
+from asm_interp.paper.drawing import Table, few_photos
 from asm_interp.paper.inputs import Inputs
 from asm_interp.sweep.grid import NAMED
 
 _FAMILIES = {"photos": "photographs", "shapes-300": "drawn scenes"}
 _DIGITS = {"IoU": 4, "Disp": 3, "SRCC": 3, "Acc_5": 1, "Acc_10": 1}
-_FEW = 10  # photos
 _BASELINES = {
     "fcdb": ("whole-photo", "centred-crop"),
     "flms": ("whole-photo", "centred-crop"),
@@ -105,11 +104,10 @@ def _ours(inputs: Inputs, kind: str, metrics: list[str]) -> tuple[pd.DataFrame, 
             rows.append(row)
             if result.skipped:
                 notes.append(f"{name}: {len(result.skipped)} photos are not there and left out.")
-            if len(result.per_photo) < _FEW:
-                notes.append(f"Over fewer than {_FEW} photos, intervals are too narrow.")
+            notes.append(few_photos(len(result.per_photo)))
     numbers = [f"{metric}{end}" for metric in metrics for end in ("", " low", " high")]
     table = pd.DataFrame(rows, columns=["method", *numbers, "n"]).astype(dict.fromkeys([*numbers, "n"], "float64"))
-    return table.assign(source="ours"), list(dict.fromkeys(notes))
+    return table.assign(source="ours"), list(dict.fromkeys(filter(None, notes)))
 
 
 def _evaluated(inputs: Inputs, name: str, dataset: CropDataset, kind: str) -> EvaluationResult:

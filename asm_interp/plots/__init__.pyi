@@ -5,6 +5,7 @@ from .audit import draw_verdicts as draw_verdicts
 from .bias import draw_corners as draw_corners
 from .bias import draw_lift as draw_lift
 from .bias import draw_tolerances as draw_tolerances
+from .calibration import calibration_figure as calibration_figure
 from .calibration import draw_calibration as draw_calibration
 from .calibration import draw_power as draw_power
 from .calibration import power_figure as power_figure
@@ -25,6 +26,7 @@ from .landscape import draw_landscape as draw_landscape
 from .maps import color_bar as color_bar
 from .maps import draw_crop_score_map as draw_crop_score_map
 from .maps import draw_crops as draw_crops
+from .maps import draw_ground as draw_ground
 from .maps import draw_map as draw_map
 from .maps import draw_photo as draw_photo
 from .mean_maps import draw_edge_profiles as draw_edge_profiles

@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from asm_interp.geometry.boxes import FloatArray
 from asm_interp.plots.intervals import (
     draw_forest,
     figure_width,
@@ -31,6 +32,7 @@ _MARKS = {
     "not measured": ("–", MUTED),
 }
 _CHANCE = {"auc": 0.5}
+_THRESHOLD = "preset threshold"
 
 
 def _rows(table: pd.DataFrame, data: str, part: str) -> pd.DataFrame:
@@ -40,14 +42,29 @@ def _rows(table: pd.DataFrame, data: str, part: str) -> pd.DataFrame:
     return table[(table["data"] == data) & (table["part"] == part) & ~(table["beta"] > 0)]
 
 
-def _n(rows: pd.DataFrame) -> tuple[str, str]:
-    return number_text(rows["n_photos"]), number_text(rows["n_seeds"], "models a λ").removeprefix("n = ")
+def _draw_by_lambda(rows: pd.DataFrame, names: list[str], column: str, ax: Axes) -> pd.Series:
+    """Estimates in rows by what a column holds, a series per λ with its number of models; where each row stands."""
+    places = rows[column].map(names.index).astype(float)
+    named = looks(sorted(rows["lambda"].unique()))
+    for i, (lam, look) in enumerate(named.items()):
+        own = rows[rows["lambda"] == lam]
+        places[own.index] += 0.3 * (i - (len(named) - 1) / 2)
+        label = joined(f"λ = {lam:g}", number_text(own["n_seeds"], "models"))
+        draw_forest([], own, ax=ax, look=look, places=places[own.index], reference=None, label=label)
+    ax.set_yticks(range(len(names)), [readable(name) for name in names])
+    ax.set_ylim(len(names) - 0.4, -0.6)
+    return places
+
+
+def _draw_level(level: float, y: float, reach: float, ax: Axes, label: str) -> None:
+    """An upright stroke across a row, over the marks, which it is not to hide."""
+    ax.plot([level, level], [y - reach, y + reach], color=INK, linewidth=1.2, zorder=4, label=f"_{label}")
 
 
 def draw_localisation(
     table: pd.DataFrame, data: str = "shapes", *, rule: str = "thirds", measure: str = "auc", ax: Axes | None = None
 ) -> Axes:
-    """How well each explanation marks the subject, a series per λ, with chance and the bar it is held to.
+    """How well each explanation marks the subject, a series per λ, with chance and the threshold it is held to.
 
     Parameters
     ----------
@@ -64,7 +81,8 @@ def draw_localisation(
     Returns
     -------
     Axes
-        A bar is an upright stroke across its row.
+        A threshold (the grades' bar) is an upright stroke across its row. The axis of AUC, log(1.02 − AUC), stretches
+        the end where good maps crowd.
 
     Raises
     ------
@@ -76,30 +94,31 @@ def draw_localisation(
     own = own[(own["truth"] == measure) & (own["rule"] == rule)]
     if own.empty:
         raise ValueError(f"no grades of localisation on {data!r} by {measure!r} under the rule {rule!r}")
-    names = own["explanation"].unique().tolist()
-    named = looks(sorted(own["lambda"].unique()))
-    for i, (lam, look) in enumerate(named.items()):
-        rows = own[own["lambda"] == lam]
-        aside = 0.26 * (i - (len(named) - 1) / 2)
-        places = np.array([names.index(name) for name in rows["explanation"]]) + aside
-        draw_forest([], rows, ax=ax, look=look, places=places, reference=None, label=f"λ = {lam:g}")
-        barred = [(float(bar.split()[-1]), y) for bar, y in zip(rows["bar"], places, strict=True) if _is_bar(bar)]
-        for level, y in barred:
-            ax.plot([level, level], [y - 0.3, y + 0.3], color=INK, linewidth=1.4, label="_bar")
-    if any(map(_is_bar, own["bar"])):
-        ax.plot([], [], color=INK, linestyle="none", marker="|", markersize=6, label="bar")
+    places = _draw_by_lambda(own, own["explanation"].unique().tolist(), "explanation", ax)
+    held = own["bar"].map(lambda bar: isinstance(bar, str) and bool(bar))  # CSV has NaN where there is none
+    for bar, y in zip(own["bar"][held].astype(str).str.split().str[-1].astype(float), places[held], strict=True):
+        _draw_level(bar, y, 0.3, ax, _THRESHOLD)
+    if held.any():
+        ax.plot([], [], color=INK, linestyle="none", marker="|", markersize=6, label=_THRESHOLD)
+    least = float(np.nanmin(own[["ci_low", "estimate"]].to_numpy(float)))
     if measure in _CHANCE:
         ax.axvline(_CHANCE[measure], color=MUTED, linestyle=(0, (3, 2)), linewidth=0.8, label="chance", zorder=0)
-    ax.set_yticks(range(len(names)), [readable(name) for name in names])
-    ax.set_ylim(len(names) - 0.4, -0.6)
-    ax.set_xlim(-0.02, 1.02)
-    ax.set_xlabel(joined(f"{measure.upper() if measure == 'auc' else measure} of the subject, {data}", *_n(own)))
+        ax.set_xscale("function", functions=(_stretched, _unstretched))
+        ax.set_xticks([tick for tick in (0, 0.25, 0.5, 0.75, 0.9, 0.95, 1) if tick == 0.5 or tick > least - 0.1])
+        ax.xaxis.set_major_formatter("{x:g}")
+    ax.set_xlim(min(least - 0.05, _CHANCE.get(measure, 1.0) - 0.1), 1.003 if measure in _CHANCE else 1.02)
+    what = measure.upper() if measure == "auc" else measure
+    ax.set_xlabel(joined(f"{what} of the subject", f"{data}, {number_text(own['n_photos'])}", width=28))
     legend_above(ax)
     return ax
 
 
-def _is_bar(bar: object) -> bool:
-    return isinstance(bar, str) and bool(bar)
+def _stretched(auc: FloatArray) -> FloatArray:
+    return -np.log(np.maximum(1.02 - np.asarray(auc), 1e-6))
+
+
+def _unstretched(place: FloatArray) -> FloatArray:
+    return 1.02 - np.exp(-np.asarray(place))
 
 
 def draw_rule_recovery(table: pd.DataFrame, data: str = "shapes", *, ax: Axes | None = None) -> Axes:
@@ -116,7 +135,7 @@ def draw_rule_recovery(table: pd.DataFrame, data: str = "shapes", *, ax: Axes | 
     -------
     Axes
         Rows are rules, series λ; an upright stroke is the pattern's ceiling for a map that is constant on its
-        partitions, which the preference itself, being smooth, may pass.
+        partitions, which the preference itself, being smooth, may pass. The axis begins below the least of these.
 
     Raises
     ------
@@ -129,21 +148,15 @@ def draw_rule_recovery(table: pd.DataFrame, data: str = "shapes", *, ax: Axes | 
     if found.empty:
         raise ValueError(f"no grades of rule recovery on {data!r}")
     rules = found["rule"].unique().tolist()
-    named = looks(sorted(found["lambda"].unique()))
-    for i, (lam, look) in enumerate(named.items()):
-        rows = found[found["lambda"] == lam]
-        places = np.array([rules.index(rule) for rule in rows["rule"]]) + 0.26 * (i - (len(named) - 1) / 2)
-        draw_forest([], rows, ax=ax, look=look, places=places, reference=None, label=f"λ = {lam:g}")
+    _draw_by_lambda(found, rules, "rule", ax)
     ceilings = own[own["truth"] == "ceiling"].drop_duplicates("rule")
     for rule, level in zip(ceilings["rule"], ceilings["estimate"], strict=True):
-        y = rules.index(rule)
-        ax.plot([level, level], [y - 0.35, y + 0.35], color=INK, linewidth=1.4, label="_ceiling")
+        _draw_level(level, rules.index(rule), 0.35, ax, "ceiling")
     ax.plot([], [], color=INK, linestyle="none", marker="|", markersize=6, label="ceiling of the pattern")
-    ax.set_yticks(range(len(rules)), rules)
-    ax.set_ylim(len(rules) - 0.4, -0.6)
-    ax.set_xlim(min(0.0, float(np.nanmin([found["ci_low"].min(), found["estimate"].min(), 0.0]))), 1.02)
-    ax.set_xlabel(joined(f"correlation with the planted rule, {data}", *_n(found)))
-    legend_above(ax)
+    drawn = pd.concat([found["ci_low"], found["estimate"], ceilings["estimate"]])
+    ax.set_xlim(np.floor(10 * drawn.min() - 0.5) / 10, 1.01)
+    ax.set_xlabel(joined("correlation with the rule", f"{data}, {number_text(found['n_photos'])}", width=28))
+    legend_above(ax, columns=1)
     return ax
 
 
@@ -164,7 +177,8 @@ def draw_verdicts(
     Returns
     -------
     Axes
-        Without an axis; from its top, a mark and a text per claim.
+        Without an axis; from its top, a mark and a text per claim, whose numbers have as many digits as it takes for
+        no end of the interval to be rounded to 0.
 
     Raises
     ------
@@ -197,10 +211,26 @@ def _wrapped(verdicts: pd.DataFrame, data: str, width: float) -> list[tuple[str,
         raise ValueError(f"no verdicts on {data!r}; there are {', '.join(verdicts['data'].unique())}")
     size = label_size()
     letters = int((72 * width - 2 * size) / (0.53 * size))
-    texts = [
-        re.sub(r"\[[^]]*\]", lambda found: found[0].replace(" ", "\N{NO-BREAK SPACE}"), each) for each in own["text"]
-    ]
-    return [(fill(text, letters), str(verdict)) for text, verdict in zip(texts, own["verdict"], strict=True)]
+    return [(fill(_retold(row), letters), str(row.verdict)) for row in own.itertuples()]
+
+
+def _retold(row: Any) -> str:
+    """Text of a verdict with its numbers written anew, in one piece."""
+    return re.sub(r"\S+ \[[^]]*\]$", _numbers(row.estimate, row.ci_low, row.ci_high), row.text)
+
+
+def _numbers(estimate: float, low: float, high: float) -> str:
+    """An estimate with its interval, without leading zeros.
+
+    Examples
+    --------
+    >>> _numbers(0.0143, 0.0013, 0.0302).replace("\N{NO-BREAK SPACE}", " "), _numbers(1.0, 0.98, 1.0)[:4]
+    ('.014 [.001, .030]', '1.00')
+    """
+    digits = next((n for n in (2, 3) if all(end == 0 or round(end, n) for end in (low, high))), 4)
+    told = [f"{round(value, digits) + 0.0:.{digits}f}" for value in (estimate, low, high)]
+    short = [re.sub(r"^(-?)0\.", r"\1.", each).replace("-", "\N{MINUS SIGN}") for each in told]
+    return "{} [{},\N{NO-BREAK SPACE}{}]".format(*short)
 
 
 def audit_figure(table: pd.DataFrame, verdicts: pd.DataFrame, data: str = "shapes", *, rule: str = "thirds") -> Figure:
@@ -221,7 +251,7 @@ def audit_figure(table: pd.DataFrame, verdicts: pd.DataFrame, data: str = "shape
     texts = _wrapped(verdicts, data, width - 0.1)
     lines = sum(text.count("\n") + 1 + _GAP for text, _ in texts)
     above, below = 2.7 if wide else 4.3, lines * _LINE * label_size() / 72 + 0.1
-    figure = plt.figure(figsize=(width, above + below))
+    figure = plt.figure(figsize=(width, above + below), layout="constrained")
     parts: Any = figure.subfigures(2, 1, height_ratios=(above, below))
     upper, lower = parts
     axes = upper.subplots(1, 2, width_ratios=(3, 2)) if wide else upper.subplots(2, 1, height_ratios=(2, 1))

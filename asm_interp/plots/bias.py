@@ -85,8 +85,7 @@ def draw_lift(
         raise ValueError("a lift map has one row per cell, found several: choose the rows on one `held`")
     values = cells.pivot(index="v", columns="u", values="lift").to_numpy(float)
     p_adj = cells.pivot(index="v", columns="u", values="p_adj").to_numpy(float)
-    if norm is None:
-        norm = shared_norm([values], center=0) if np.isfinite(values).any() else Normalize(-1, 1)
+    norm = norm or shared_norm([values], center=0)
     ax.set_facecolor("#e2e2e2")
     ax.imshow(values, extent=(0, 1, 1, 0), cmap=DIVERGING, norm=norm, interpolation="nearest", aspect="auto")
     ax.add_collection(LineCollection(outline(p_adj < alpha), colors=INK, linewidths=0.9, capstyle="projecting"))

@@ -13,7 +13,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from asm_interp.analysis.planted_audit import share_interval
-from asm_interp.plots.intervals import Look, draw_forest, draw_series, figure_width, joined, legend_above, looks
+from asm_interp.plots.intervals import (
+    Look,
+    draw_forest,
+    draw_series,
+    figure_width,
+    joined,
+    label_size,
+    legend_above,
+    looks,
+)
 from asm_interp.plots.style import ACCENT, SEQUENTIAL
 
 LEVEL = 0.05
@@ -67,6 +76,25 @@ def draw_calibration(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ax.set_xlabel(joined("share of simulations rejected", f"line: {100 * LEVEL:g} %", number))
     legend_above(ax)
     return ax
+
+
+def calibration_figure(table: pd.DataFrame) -> Figure:
+    """Rejection rates of each test, as high as its rows need.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As for `draw_calibration`.
+
+    Returns
+    -------
+    Figure
+        As wide as the style says.
+    """
+    rows = 3.6 * label_size() / 72 * len(table)  # two lines of label each
+    figure, ax = plt.subplots(figsize=(figure_width(), rows + 0.8), layout="constrained")
+    draw_calibration(table, ax=ax)
+    return figure
 
 
 def _rate_axis(ax: Axes) -> None:
@@ -134,10 +162,17 @@ def power_figure(table: pd.DataFrame, tests: Sequence[str] | None = None) -> Fig
     """
     chosen = power_tests(table) if tests is None else list(tests)
     width = figure_width()
-    columns = max(1, min(len(chosen), int(width / 1.6)))
+    panel = 0.27 * label_size()  # inches that a title in the style at hand needs
+    columns = max(1, min(len(chosen), int(width / panel)))
     lines = -(-len(chosen) // columns)
     figure, axes = plt.subplots(
-        lines, columns, sharex=True, sharey=True, squeeze=False, figsize=(width, 1.45 * lines + 0.5)
+        lines,
+        columns,
+        sharex=True,
+        sharey=True,
+        squeeze=False,
+        figsize=(width, 0.9 * panel * lines + 0.5),
+        layout="constrained",
     )
     for place, ax in enumerate(axes.flat):
         if place >= len(chosen):
@@ -155,7 +190,7 @@ def power_figure(table: pd.DataFrame, tests: Sequence[str] | None = None) -> Fig
         handles,
         labels,
         loc="outside upper left",
-        ncols=5 if width > 5 else 3,
+        ncols=columns + 1,
         frameon=False,
         title=title,
         alignment="left",

@@ -24,7 +24,8 @@ HATCHES = {"gained": "/////", "lost": "\\\\\\\\\\", "moved": "..."}
 """Of the regions of `CropComparison`, on the photo and in the sum."""
 
 _MEANING = {"gained": "A only", "lost": "B only", "moved": "both"}
-_PLUS, _MINUS = DIVERGING(0.9), DIVERGING(0.1)
+# The sign of a part is the direction of its bar; colour says region alone, on the photo and in the sum.
+_COLORS = {"gained": DIVERGING(0.9), "lost": DIVERGING(0.1)}
 
 
 def draw_comparison(comparison: CropComparison, photo: Photo, *, ax: Axes | None = None) -> Axes:
@@ -103,7 +104,7 @@ def _ring(box: FloatArray, turn: int) -> Path:
 
 
 def _look(region: str) -> dict[str, Any]:
-    color = {"gained": _PLUS, "lost": _MINUS}.get(region, "white")
+    color = _COLORS.get(region, "white")
     # The hatch takes the edge's colour; the moved part stays as light as the photo is.
     return {
         "facecolor": (*color[:3], 0.3) if region != "moved" else "none",
@@ -124,6 +125,8 @@ def draw_waterfall(comparison: CropComparison, *, by: By = "region", ax: Axes | 
     Returns
     -------
     Axes
+        Bars of regions have the colours and hatches of `draw_comparison`, partitions are white, the sum is grey. Those
+        to the right count for A, to the left for B.
 
     Raises
     ------
@@ -141,15 +144,14 @@ def draw_waterfall(comparison: CropComparison, *, by: By = "region", ax: Axes | 
     names = [*(str(name) for name in table[by]), "A − B"]
     places = np.arange(len(lengths))
     ax.use_sticky_edges = False  # bars end inside the axes
-    colors = [*(_PLUS if part >= 0 else _MINUS for part in parts), "white"]
+    colors = [*(_COLORS.get(name, "white") for name in names[:-1]), MUTED]
     bars = ax.barh(places, lengths, left=starts, height=0.62, color=colors, edgecolor=INK, linewidth=0.6)
-    if by == "region":
-        for bar, name in zip(bars, names, strict=False):
-            bar.set_hatch(HATCHES.get(name, ""))
+    for bar, name in zip(bars, names, strict=True):
+        bar.set_hatch(HATCHES.get(name, ""))
     ends = parts.cumsum()
     ax.vlines(ends, places[:-1], places[1:], colors=MUTED, linewidth=0.6, zorder=0)
     ax.axvline(0, color=INK, linewidth=0.6)
-    values = [f"{length:+.3f}".replace("-", "\N{MINUS SIGN}") for length in lengths]
+    values = [f"{length:+.3f}".replace("-", "\N{MINUS SIGN}") if length else "0" for length in lengths]
     ax.set_yticks(places, [f"{name}  {value}" for name, value in zip(names, values, strict=True)])
     ax.tick_params(axis="y", length=0)
     ax.invert_yaxis()
@@ -190,10 +192,11 @@ def comparison_figure(
     crops, parts = (panel.subplots() for panel in panels)
     draw_comparison(comparison, photo, ax=crops)
     draw_waterfall(comparison, ax=parts)
-    crops.set_title(f"A {comparison.score_a:.3f}, B {comparison.score_b:.3f}".replace("-", "\N{MINUS SIGN}"))
+    scores = f"score of A {comparison.score_a:.3f}, of B {comparison.score_b:.3f}"
+    crops.set_title(scores.replace("-", "\N{MINUS SIGN}"))
     footnote(
         figure,
-        f"{note} Scores of A and B; the parts sum exactly to their difference. Gained and lost count beyond the "
+        f"{note} The parts sum exactly to the difference of the scores. Gained and lost count beyond the "
         "photo's average, moved is the same content at another place of the crop.".strip(),
     )
     return figure

@@ -98,7 +98,9 @@ def faithfulness_figure(curves: pd.DataFrame) -> Figure:
     width = figure_width()
     wide = width > 5
     shape = (1, 2) if wide else (2, 1)
-    figure, axes = plt.subplots(*shape, sharey=True, squeeze=False, figsize=(width, 2.3 if wide else 4.2))
+    figure, axes = plt.subplots(
+        *shape, sharey=True, squeeze=False, figsize=(width, 2.3 if wide else 4.2), layout="constrained"
+    )
     for ax, mode in zip(axes.flat, MODES, strict=True):
         draw_perturbation_curves(curves, mode, ax=ax)
     if wide:

@@ -15,6 +15,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.font_manager import FontProperties
+from matplotlib.transforms import ScaledTranslation
 
 from asm_interp.plots.style import INK, MUTED
 
@@ -110,7 +111,7 @@ def long_summary(summary: pd.DataFrame, by: str) -> pd.DataFrame:
     Parameters
     ----------
     summary : DataFrame
-        As in ``<name>-summary.csv`` of a sweep: each measure comes with ``_low`` and ``_high``.
+        As in ``<name>-summary.csv`` of a sweep: each measure comes with ``_low``, ``_high`` and ``_n``.
     by : {"lambda", "pattern"}
         What becomes `setting`.
 
@@ -118,7 +119,7 @@ def long_summary(summary: pd.DataFrame, by: str) -> pd.DataFrame:
     -------
     DataFrame
         setting, statistic, estimate, ci_low, ci_high, n_photos, n_seeds: of the columns of
-        `asm_interp.analysis.paired_estimates.setting_means` those that can be known.
+        `asm_interp.analysis.paired_estimates.setting_means` those that can be known. n_photos is NaN without ``_n``.
 
     Raises
     ------
@@ -136,7 +137,7 @@ def long_summary(summary: pd.DataFrame, by: str) -> pd.DataFrame:
                 "estimate": summary[name],
                 "ci_low": summary[f"{name}_low"],
                 "ci_high": summary[f"{name}_high"],
-                "n_photos": summary["n_test"],
+                "n_photos": summary.get(f"{name}_n", np.nan),
                 "n_seeds": summary["n_seeds"],
             }
         )
@@ -159,8 +160,26 @@ def rows_of(table: pd.DataFrame, statistic: str) -> pd.DataFrame:
     return own
 
 
+def asides(n: int) -> list[float]:
+    """How far to the right each of `n` series stands that share their places, in points.
+
+    Examples
+    --------
+    >>> asides(1), asides(2), asides(7)
+    ([0.0], [-1.5, 1.5], [-4.5, -3.0, -1.5, 0.0, 1.5, 3.0, 4.5])
+    """
+    gap = min(3.0, 9.0 / max(n - 1, 1))
+    return [gap * (i - (n - 1) / 2) for i in range(n)]
+
+
 def draw_series(
-    places: npt.ArrayLike, table: pd.DataFrame, *, ax: Axes, look: Look = PLAIN, label: str | None = None
+    places: npt.ArrayLike,
+    table: pd.DataFrame,
+    *,
+    ax: Axes,
+    look: Look = PLAIN,
+    label: str | None = None,
+    aside: float = 0.0,
 ) -> None:
     """Estimates over an axis, joined by a line, with their intervals as given.
 
@@ -173,13 +192,18 @@ def draw_series(
     ax : Axes
     look : Look
     label : str, optional
+    aside : float
+        Points to the right of `places` that all is drawn at, whatever the axis's scale; see `asides`.
     """
-    x, low, high = np.asarray(places, np.float64), table["ci_low"].to_numpy(float), table["ci_high"].to_numpy(float)
+    beside = ax.transData + ScaledTranslation(aside / 72, 0, ax.figure.dpi_scale_trans)
+    x = np.asarray(places, np.float64)
+    estimate, low, high = (table[name].to_numpy(float) for name in ("estimate", "ci_low", "ci_high"))
     known = np.isfinite(low) & np.isfinite(high)
-    ax.vlines(x[known], low[known], high[known], color=look.color, linewidth=0.9, alpha=0.7)
-    ax.plot(
-        x, table["estimate"].to_numpy(float), color=look.color, marker=look.marker, linestyle=look.line, label=label
-    )
+    ax.vlines(x[known], low[known], high[known], color=look.color, linewidth=0.9, alpha=0.7, transform=beside)
+    line = {"color": look.color, "marker": look.marker, "linestyle": look.line}
+    ax.plot(x, estimate, **line, label=label, transform=beside)
+    # Axes find their limits only from what is drawn at its very data.
+    ax.update_datalim(np.column_stack([np.tile(x, 3), np.concatenate([estimate, low, high])]))
 
 
 def draw_forest(

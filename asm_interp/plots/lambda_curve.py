@@ -14,7 +14,17 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import NullLocator
 
 from asm_interp.geometry.boxes import FloatArray
-from asm_interp.plots.intervals import Look, draw_series, figure_width, joined, looks, number_text, readable, rows_of
+from asm_interp.plots.intervals import (
+    Look,
+    asides,
+    draw_series,
+    figure_width,
+    joined,
+    looks,
+    number_text,
+    readable,
+    rows_of,
+)
 from asm_interp.plots.style import ACCENT, INK, MUTED
 
 
@@ -49,7 +59,7 @@ def draw_lambda_curve(
         `asm_interp.analysis.lambda_comparison.LambdaComparison`, or a sweep's summary through
         `asm_interp.plots.intervals.long_summary`.
     statistics : str or sequence of str
-        Which are drawn; several share one scale.
+        Which are drawn; several share one scale, and stand beside one another at each λ.
     ax : Axes, optional
         The current axes if left out.
 
@@ -65,8 +75,8 @@ def draw_lambda_curve(
     ax = ax or plt.gca()
     names = [statistics] if isinstance(statistics, str) else list(statistics)
     tables = [rows_of(means, name).sort_values("setting") for name in names]
-    for (name, look), own in zip(looks(names).items(), tables, strict=True):
-        draw_series(own["setting"].astype(float), own, ax=ax, look=look, label=readable(name))
+    for (name, look), own, aside in zip(looks(names).items(), tables, asides(len(names)), strict=True):
+        draw_series(own["setting"].astype(float), own, ax=ax, look=look, label=readable(name), aside=aside)
     shown = pd.concat(tables)
     lambda_axis(ax, shown["setting"].astype(float).tolist())
     numbers = [number_text(shown["n_photos"]), number_text(shown["n_seeds"], "seeds").removeprefix("n = ")]
@@ -95,7 +105,12 @@ def lambda_figure(
         As wide as the style says.
     """
     figure, axes = plt.subplots(
-        len(statistics), 1, sharex=True, squeeze=False, figsize=(figure_width(), 1.15 * len(statistics) + 0.4)
+        len(statistics),
+        1,
+        sharex=True,
+        squeeze=False,
+        figsize=(figure_width(), 1.15 * len(statistics) + 0.4),
+        layout="constrained",
     )
     for ax, name, look in zip(axes.flat, statistics, looks(statistics).values(), strict=True):
         draw_lambda_curve(means, name, ax=ax)

@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 
 from asm_interp.analysis.landscape import ScoreLandscape
 from asm_interp.geometry.boxes import FloatArray
-from asm_interp.plots.maps import Photo, color_bar, draw_photo
+from asm_interp.plots.maps import Photo, color_bar, draw_ground
 from asm_interp.plots.style import ACCENT, DIVERGING, INK, shared_norm
 
 _BAND = 0.1  # of the photo's side, at least: a landscape of one row or column would be a hairline
@@ -25,7 +25,7 @@ def draw_landscape(
     norm: Normalize | None = None,
     opacity: float = 0.7,
 ) -> Axes:
-    """Scores over the crops' centres on the photo in luminance; the highest is marked, with its crop.
+    """Scores over the crops' centres on the photo, faint; the highest is marked, with its crop.
 
     Parameters
     ----------
@@ -42,14 +42,14 @@ def draw_landscape(
     -------
     Axes
     """
-    ax = draw_photo(photo, ax=ax, gray=True)
+    ax = draw_ground(photo, ax=ax)
     scores = np.asarray(landscape.scores, dtype=np.float64)
     finite = scores[np.isfinite(scores)]
     label = f"score by centre of a crop, {landscape.height:.0f}×{landscape.width:.0f} (H×W) px"
     if norm is None:
         middle = float(finite.mean()) if finite.size else 0.0
-        norm = shared_norm([finite if finite.size else np.zeros(1)], center=middle, clip=0)
-        label += f"\nwhite: mean {middle:.3g}".replace("-", "\N{MINUS SIGN}")
+        norm = shared_norm([scores], center=middle, clip=0)
+        label += f"\nmiddle colour: mean {middle:.3g}".replace("-", "\N{MINUS SIGN}")
     height, width = photo.shape[:2]
     left, right = _reach(landscape.x, width)
     top, bottom = _reach(landscape.y, height)
@@ -62,7 +62,7 @@ def draw_landscape(
         marker: dict[str, Any] = {"color": ACCENT, "markeredgecolor": INK, "markersize": 8, "linestyle": "none"}
         ax.plot([(x1 + x2) / 2], [(y1 + y2) / 2], marker="*", clip_on=False, label="highest score", **marker)
     ax.set(xlim=(0, width), ylim=(height, 0))
-    color_bar(ax, norm, DIVERGING, label, maps=[scores])
+    color_bar(ax, norm, DIVERGING, label, maps=[scores], opacity=opacity)
     return ax
 
 

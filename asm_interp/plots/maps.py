@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colorbar import Colorbar
-from matplotlib.colors import Colormap, Normalize
+from matplotlib.colors import Colormap, ListedColormap, Normalize
 from matplotlib.patches import Circle, Patch, Rectangle
 from matplotlib.patheffects import withStroke
 
@@ -23,6 +23,7 @@ Photo = npt.NDArray[np.uint8]
 Extent = tuple[float, float, float, float]
 
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722])  # ITU-R BT.709
+_GROUND, _CONTRAST = 0.6, 0.2  # luma of a photo under a map: its mean, and how far the rest may lie from it
 _SHOWN = 1024  # photos are drawn at most this large; more would only fill the file
 _LABEL = 32  # letters that a colour bar of a small panel has room for
 
@@ -41,7 +42,7 @@ def draw_photo(photo: Photo, *, ax: Axes | None = None, gray: bool = False) -> A
     ax : Axes, optional
         The current axes if left out, here and in all functions that draw.
     gray : bool
-        In luminance only, as under a map.
+        In luminance only.
 
     Returns
     -------
@@ -58,6 +59,29 @@ def draw_photo(photo: Photo, *, ax: Axes | None = None, gray: bool = False) -> A
         ax.imshow(thinned, **look)
     ax.set(xlim=(0, width), ylim=(height, 0), xticks=[], yticks=[], aspect="equal")
     ax.spines[:].set_visible(False)
+    return ax
+
+
+def draw_ground(photo: Photo, *, ax: Axes | None = None) -> Axes:
+    """A photo as the ground of a map: in luminance, standardised and faint, so that it leaves the map its colours.
+
+    Its mean becomes a medium grey, two standard deviations from it (at least 0.1 of the range from black to white, so
+    that an even photo stays even) a step of 0.2, and what is further off is clipped. `color_bar` shows colours over
+    the same grey.
+
+    Parameters
+    ----------
+    photo : array of uint8, [H, W, 3]
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+    """
+    ax = draw_photo(photo, ax=ax, gray=True)
+    luma = np.asarray(ax.images[-1].get_array(), dtype=np.float64)
+    deviation = (luma - luma.mean()) / max(2 * luma.std(), 0.1)
+    ax.images[-1].set_data(_GROUND + _CONTRAST * deviation.clip(-1, 1))
     return ax
 
 
@@ -131,7 +155,7 @@ def draw_map(
     contour: float | None = None,
     bar: bool = True,
 ) -> Axes:
-    """A map over the photo in luminance, with a colour bar.
+    """A map over the photo, which `draw_ground` makes faint, with a colour bar.
 
     Parameters
     ----------
@@ -158,7 +182,7 @@ def draw_map(
     -------
     Axes
     """
-    ax = draw_photo(photo, ax=ax, gray=True)
+    ax = draw_ground(photo, ax=ax)
     array = np.asarray(values, dtype=np.float64)
     norm = norm or own_norm([array], cmap)
     height, width = photo.shape[:2]
@@ -172,7 +196,7 @@ def draw_map(
         label += f"\n{_draw_contour(array, extent, contour, ax)}"
     ax.set(xlim=(0, width), ylim=(height, 0))
     if bar:
-        color_bar(ax, norm, cmap, label, maps=[array])
+        color_bar(ax, norm, cmap, label, maps=[array], opacity=opacity)
     return ax
 
 
@@ -194,8 +218,7 @@ def _draw_contour(values: npt.NDArray[np.float64], extent: Extent, quantile: flo
 
 def own_norm(maps: Iterable[npt.ArrayLike], cmap: Colormap, *, clip: float = 0.005) -> Normalize:
     """The scale of maps that are given none: `shared_norm`, centred at 0 for diverging colours."""
-    valued = [each for each in maps if np.isfinite(each).any()]
-    return shared_norm(valued or [np.zeros(1)], center=0.0 if cmap == DIVERGING else None, clip=clip)
+    return shared_norm(maps, center=0.0 if cmap == DIVERGING else None, clip=clip)
 
 
 def color_bar(
@@ -205,9 +228,10 @@ def color_bar(
     label: str,
     *,
     maps: Iterable[npt.ArrayLike] | None = None,
+    opacity: float = 1.0,
     **options: Any,
 ) -> Colorbar:
-    """Labelled colour bar beside one or several axes, opaque whatever the map's opacity.
+    """Labelled colour bar beside one or several axes.
 
     Parameters
     ----------
@@ -219,6 +243,8 @@ def color_bar(
     maps : iterable of array_like, optional
         What is drawn on the scale: the bar is pointed only at an end that values lie beyond. Both ends are where
         it is left out.
+    opacity : float
+        Of maps that lie over photos: the bar has the colours that they have there, over the photo's mean.
     **options
         To `matplotlib.figure.Figure.colorbar`.
 
@@ -233,7 +259,8 @@ def color_bar(
         extend = {(True, True): "both", (True, False): "min", (False, True): "max"}.get(beyond, "neither")
     figure = (ax if isinstance(ax, Axes) else ax[0]).figure
     look: dict[str, Any] = {"shrink": 0.85, "pad": 0.02, "aspect": 18, "extend": extend} | options
-    bar = figure.colorbar(ScalarMappable(norm, cmap), ax=ax, **look)
+    shown = opacity * cmap(np.arange(cmap.N))[:, :3] + (1 - opacity) * _GROUND
+    bar = figure.colorbar(ScalarMappable(norm, ListedColormap(shown)), ax=ax, **look)
     bar.set_label("\n".join(fill(line, _LABEL) for line in label.split("\n")))
     bar.outline.set_visible(False)
     return bar

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
@@ -51,9 +50,7 @@ def draw_mean_map(
     """
     ax = ax or plt.gca()
     mean, (low, high) = running.mean, running.interval(level)
-    if norm is None:
-        finite = np.isfinite(mean).any()
-        norm = shared_norm([mean], center=center) if finite else Normalize(center - 1, center + 1)
+    norm = norm or shared_norm([mean], center=center)
     ax.set_facecolor("#e2e2e2")
     ax.imshow(mean, extent=(0, 1, 1, 0), cmap=DIVERGING, norm=norm, interpolation="nearest", aspect="auto")
     edges = outline((low > center) | (high < center))

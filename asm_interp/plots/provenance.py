@@ -8,7 +8,8 @@ import re
 import subprocess
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
+from hashlib import sha256
 from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Any
 import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from asm_interp import __version__
@@ -76,6 +77,9 @@ class Provenance:
     commit : str or None
         Of the library; see `git_commit`.
     versions : dict of str to str
+    files : dict of str to str or None
+        SHA-256 of each file beside the figure that cannot hold this itself (CSV, Markdown, LaTeX), by suffix. Set when
+        the figure is saved; None before that, and in what versions wrote that did not note it.
     """
 
     command: str
@@ -86,6 +90,7 @@ class Provenance:
     scale: str = ""
     commit: str | None = field(default_factory=git_commit)
     versions: Mapping[str, str] = field(default_factory=versions)
+    files: Mapping[str, str] | None = None
 
     def to_json(self, indent: int | None = None) -> str:
         """Write it as JSON, in ASCII, so that any file's metadata can hold it."""
@@ -100,7 +105,7 @@ class Provenance:
         ValueError
             If it is something else.
         """
-        found = json.loads(text)
+        found = json.loads(text or "null")
         names = {each.name for each in fields(cls)}
         if not isinstance(found, dict) or "command" not in found or not found.keys() <= names:
             raise ValueError("not the provenance of a figure")
@@ -112,6 +117,7 @@ class Provenance:
         lines += [f"command: {self.command}", f"commit: {self.commit or 'unknown'}"]
         lines += [f"checkpoint {name}: sha256 {digest}" for name, digest in self.checkpoints.items()]
         lines += [f"data {name}: {digest}" for name, digest in self.data.items()]
+        lines += [f"{suffix}: sha256 {digest}" for suffix, digest in (self.files or {}).items()]
         lines += [f"seed: {self.seed}"] if self.seed is not None else []
         lines += [f"scale: {self.scale}"] if self.scale else []
         return "\n".join([*lines, "versions: " + ", ".join(f"{k} {v}" for k, v in self.versions.items())])
@@ -155,28 +161,35 @@ def save_figure(
         If a file cannot be written.
     """
     check_formats(formats)
+    texts = _csv(numbers)
+    provenance = _noting(provenance, texts)
     with mpl.rc_context(OUTPUT_RC):  # type: ignore[arg-type]  # the stubs spell out every key
         figure.draw_without_rendering()
         figure.set_layout_engine("none")  # else each format would lay it out again, a little differently
         contents = {suffix: _rendered(figure, suffix, provenance, dpi) for suffix in formats}
-    return write_beside(stem, contents, provenance, numbers=numbers)
+    return _write(stem, {**contents, **texts}, provenance)
 
 
-def write_beside(
-    stem: Path,
-    contents: Mapping[str, bytes | str],
-    provenance: Provenance | None = None,
-    *,
-    numbers: pd.DataFrame | None = None,
-) -> list[Path]:
-    """Write contents by suffix, with numbers as CSV and provenance as JSON beside them; the paths written."""
-    beside: dict[str, bytes | str] = dict(contents)
-    if numbers is not None:
-        beside["csv"] = numbers.to_csv(index=False, lineterminator="\n", float_format="%.6g")
-    if provenance is not None:
-        beside["json"] = provenance.to_json(indent=2) + "\n"
+def save_texts(stem: Path, texts: Mapping[str, str], provenance: Provenance, *, numbers: pd.DataFrame) -> list[Path]:
+    """Write texts by suffix, with their numbers as CSV and provenance as JSON beside them; the paths written."""
+    texts = {**texts, **_csv(numbers)}
+    return _write(stem, texts, _noting(provenance, texts))
+
+
+def _csv(numbers: pd.DataFrame | None) -> dict[str, str]:
+    return {} if numbers is None else {"csv": numbers.to_csv(index=False, lineterminator="\n", float_format="%.6g")}
+
+
+def _noting(provenance: Provenance | None, texts: Mapping[str, str]) -> Provenance | None:
+    """Provenance that knows the files which cannot hold it."""
+    digests = {suffix: sha256(text.encode()).hexdigest() for suffix, text in texts.items()}
+    return None if provenance is None else replace(provenance, files=digests)
+
+
+def _write(stem: Path, contents: Mapping[str, bytes | str], provenance: Provenance | None) -> list[Path]:
+    beside = {} if provenance is None else {"json": provenance.to_json(indent=2) + "\n"}
     written = []
-    for suffix, content in beside.items():
+    for suffix, content in {**contents, **beside}.items():
         path = stem.with_name(f"{stem.name}.{suffix}")
         write_atomically(path, content)
         written.append(path)
@@ -231,30 +244,37 @@ def read_provenance(path: Path) -> Provenance:
     if suffix not in _READERS:
         raise ValueError(f"{path}: expected a figure ({', '.join(_READERS)}), found {suffix or 'no suffix'}")
     try:
-        return Provenance.from_json(_READERS[suffix](path))
-    except (ValueError, SyntaxError, TypeError) as error:
+        content = path.read_bytes()
+    except OSError as error:
+        raise OSError(f"{path}: cannot be read ({error.strerror})") from error
+    try:
+        return Provenance.from_json(_READERS[suffix](content))
+    except (ValueError, SyntaxError, TypeError, OSError, Image.DecompressionBombError) as error:
         raise ValueError(f"{path}: expected a figure of this library, found no provenance in it ({error})") from error
 
 
-def _png_text(path: Path) -> str:
-    with Image.open(path, formats=["PNG"]) as image:
-        image.load()
-        return str(image.info.get(_KEY, ""))
+def _png_text(content: bytes) -> str:
+    try:
+        with Image.open(BytesIO(content), formats=["PNG"]) as image:
+            image.load()  # all of it, so that a damaged one is noticed
+            return str(image.info.get(_KEY, ""))
+    except UnidentifiedImageError:
+        raise ValueError("no PNG") from None
 
 
-def _pdf_text(path: Path) -> str:
+def _pdf_text(content: bytes) -> str:
     """Subject of a PDF's information, which matplotlib writes as one uncompressed ASCII string."""
-    found = re.search(rb"/Subject \(((?:[^\\()]|\\.)*)\)", path.read_bytes(), re.DOTALL)
+    found = re.search(rb"/Subject \(((?:[^\\()]|\\.)*)\)", content, re.DOTALL)
     return "" if found is None else re.sub(rb"\\(.)", rb"\1", found[1], flags=re.DOTALL).decode("ascii")
 
 
-def _svg_text(path: Path) -> str:
-    return ET.parse(path).getroot().findtext(f".//{_DESCRIPTION}") or ""
+def _svg_text(content: bytes) -> str:
+    return ET.fromstring(content).findtext(f".//{_DESCRIPTION}") or ""
 
 
-_READERS: dict[str, Callable[[Path], str]] = {
+_READERS: dict[str, Callable[[bytes], str]] = {
     ".png": _png_text,
     ".pdf": _pdf_text,
     ".svg": _svg_text,
-    ".json": lambda path: path.read_text("utf-8"),
+    ".json": bytes.decode,
 }

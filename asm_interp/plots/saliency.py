@@ -81,7 +81,9 @@ def agreement_figure(means: pd.DataFrame, metrics: Sequence[str] = METRICS) -> F
     columns = min(len(metrics), 3 if width > 5 else 1)
     lines = -(-len(metrics) // columns)
     height = 0.16 * means["map"].nunique() + 0.55
-    figure, axes = plt.subplots(lines, columns, sharey=True, squeeze=False, figsize=(width, height * lines))
+    figure, axes = plt.subplots(
+        lines, columns, sharey=True, squeeze=False, figsize=(width, height * lines), layout="constrained"
+    )
     for ax, metric in zip(axes.flat, metrics, strict=False):
         draw_agreement(means, metric, ax=ax)
     for ax in axes.flat[len(metrics) :]:

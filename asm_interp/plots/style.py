@@ -159,7 +159,8 @@ def shared_norm(maps: Iterable[npt.ArrayLike], *, center: float | None = None, c
     Parameters
     ----------
     maps : iterable of array_like
-        One or more maps; constant maps and NaN are allowed.
+        Values that are not finite count for nothing; where no other is left, the scale is 0 to 1, or 1 to both sides
+        of `center`.
     center : float, optional
         Value in the middle of the scale, which then reaches equally far to both sides. Without it the scale
         starts at 0 if no value is negative.
@@ -170,8 +171,10 @@ def shared_norm(maps: Iterable[npt.ArrayLike], *, center: float | None = None, c
     -------
     matplotlib.colors.Normalize
     """
-    ends = [np.nanquantile(np.asarray(each, dtype=np.float64), [clip, 1 - clip]) for each in maps]
-    low, high = float(np.nanmin([end[0] for end in ends])), float(np.nanmax([end[1] for end in ends]))
+    arrays = [np.asarray(each, dtype=np.float64) for each in maps]
+    finite = [array[np.isfinite(array)] for array in arrays]
+    ends = [np.quantile(values, [clip, 1 - clip]) for values in finite if values.size] or [np.full(2, center or 0.0)]
+    low, high = float(np.min(ends)), float(np.max(ends))
     if center is not None:
         reach = max(abs(low - center), abs(high - center)) or 1.0
         return Normalize(center - reach, center + reach)

@@ -42,7 +42,7 @@ def theta_figure(
     *,
     kinds: Sequence[Kind] = ("avg", "std"),
     normalisations: Mapping[Kind, Normalisation] | None = None,
-    contour: float | None = None,
+    contour: float | None = 0.9,
     note: str = "",
     width: float | None = None,
 ) -> Figure:
@@ -62,7 +62,7 @@ def theta_figure(
         For the kinds left out: one scale from the 0.5 % to the 99.5 % percentile, outermost over all maps of the
         kind, centred at 0 except for θstd.
     contour : float, optional
-        Quantile of each map at which a contour is drawn.
+        Quantile of each θstd at which a contour is drawn, as a line under the maps says.
     note : str
         Begins the note under the figure.
     width : float, optional
@@ -85,7 +85,7 @@ def theta_figure(
     abreast = (width - margin * len(kinds)) / sum(columns) >= _LEAST
     side = (width - margin * len(kinds)) / sum(columns) if abreast else (width - margin) / max(columns)
     shapes = [photos[name].shape[0] / photos[name].shape[1] for name in thetas]
-    titles = [0.25 + (0.17 if kind == "std" else 0.05) * len(shapes) for kind in kinds]
+    titles = [0.25 + (0.15 + 0.17 * len(shapes) if kind == "std" else 0.05 * len(shapes)) for kind in kinds]
     heights = [side * sum(shapes) + title for title in titles]
     total = (max(heights) if abreast else sum(heights)) + 0.1 * (len(kinds) + 1)
     figure = plt.figure(figsize=(width, total), layout="constrained")
@@ -103,8 +103,6 @@ def theta_figure(
     if "std" in kinds:
         centred = next(iter(next(iter(thetas.values())).values())).center == "channel"
         notes.append(f"Gauge share: part of mean θstd² that is channel offset, {'taken off' if centred else 'kept'}.")
-    if contour is not None:
-        notes.append(f"Contour: quantile {contour:g} of each map.")
     footnote(figure, " ".join(notes))
     return figure
 
@@ -121,7 +119,7 @@ def _draw_kind(
     """One kind's panels, `side` inches wide, and colour bar; the words for its scale."""
     planes = {photo: _planes(maps, kind) for photo, maps in thetas.items()}
     every = [plane for row in planes.values() for plane in row.values()]
-    cmap, center = (SEQUENTIAL, None) if kind == "std" else (DIVERGING, 0.0)
+    cmap, center, contour = (SEQUENTIAL, None, contour) if kind == "std" else (DIVERGING, 0.0, None)
     normalisation = normalisation or Normalisation.fit(*every, mode="percentile", center=center)
     norm = matplotlib_norm(normalisation)
     label = f"θ/θ̄ of {LABELS[kind]}" if normalisation.mode == "ratio" else LABELS[kind]
@@ -152,7 +150,9 @@ def _draw_kind(
         if len(planes) > 1:
             axes[0].set_ylabel(photo, fontsize=_TITLE)
     scaled = [_scaled(plane, normalisation) for plane in every]
-    color_bar(list(grid.flat), norm, cmap, label, maps=scaled, shrink=0.9, aspect=24)
+    color_bar(list(grid.flat), norm, cmap, label, maps=scaled, opacity=_OPACITY, shrink=0.9, aspect=24)
+    if contour is not None:
+        grid[0, 0].figure.supxlabel(f"contour: quantile {contour:g} of each map", fontsize=_TITLE)
     return f"{LABELS[kind]}: {normalisation}"
 
 

@@ -31,9 +31,9 @@ def summarise(runs: pd.DataFrame, photos: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         `SETTING`, n_seeds, n_test (photos of a run); for each measure its mean over seeds, the standard deviation
-        between seeds (``_sd``, NaN for one seed) and the 95 % interval of `hierarchical_interval`, which resamples
+        between seeds (``_sd``, NaN for one seed), the 95 % interval of `hierarchical_interval`, which resamples
         seeds and photos (``_low``, ``_high``; with few seeds somewhat narrow, for S draws of S seeds show
-        (S - 1) / S of the variance between them); mean seconds.
+        (S - 1) / S of the variance between them), and how many photos define it in any run (``_n``); mean seconds.
     """
     rows = []
     for setting, group in runs.groupby(SETTING, sort=False):
@@ -45,6 +45,7 @@ def summarise(runs: pd.DataFrame, photos: pd.DataFrame) -> pd.DataFrame:
             low, high = (np.nan, np.nan) if np.isnan(per_seed).all() else hierarchical_interval(per_seed)
             spread = float(group[name].std())
             row |= {name: group[name].mean(), f"{name}_sd": spread, f"{name}_low": low, f"{name}_high": high}
+            row[f"{name}_n"] = int((~np.isnan(per_seed)).any(axis=0).sum())
         rows.append(row | {"seconds": group["seconds"].mean()})
     return pd.DataFrame(rows)
 

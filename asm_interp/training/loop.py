@@ -213,7 +213,7 @@ class _Run:
         memory = 1e9 * config.memory
         data = self._data("train")
         if not len(data):
-            raise ValueError(f"{config.root}: none of the training photos of {config.data} is there")
+            raise ValueError(f"{config.root}: expected photos of {config.data} in its split train, found none there")
         options: dict[str, Any] = {"with_saliency": config.lam > 0, "memory": memory, "once": config.augment}
         draws: list[ScoredPhotos] = [data]
         if config.augment:

@@ -14,8 +14,8 @@ from asm_interp.paper.run import draw_paper
 REPO = Path(__file__).parents[2]
 
 
-def test_committed_figures_are_up_to_date(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(REPO)
+def test_committed_figures_are_up_to_date(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # from whatever folder it is asked
     changes = stale(REPO / "figures")
     assert {path.stem for path in changes} == set(ENTRIES)
     assert {path.stem: why for path, why in changes.items() if why} == {}

@@ -1,14 +1,17 @@
 """Calibration and power show the rates they are given, with exact intervals."""
 
+from contextlib import nullcontext
+from itertools import pairwise
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from scipy.stats import binomtest
 
-from asm_interp.plots.calibration import draw_calibration, draw_power, power_figure, power_tests
+from asm_interp.plots.calibration import calibration_figure, draw_calibration, draw_power, power_figure, power_tests
 from asm_interp.plots.style import paper_style
 
 FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
@@ -28,6 +31,20 @@ def test_calibration() -> None:
     assert "n = 1000 simulations of 60 photos" in ax.get_xlabel()
 
 
+@pytest.mark.parametrize("repeats", [1, 3])
+@pytest.mark.parametrize("venue", [None, "aaai", "neurips"])
+def test_labels_of_tests_do_not_touch(venue: str | None, repeats: int) -> None:
+    table = pd.concat([pd.read_csv(FOLDER / "calibration.csv")] * repeats, ignore_index=True)
+    with paper_style(venue) if venue else nullcontext():
+        figure = calibration_figure(table)
+        figure.canvas.draw()
+    assert isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine)
+    boxes = [text.get_window_extent() for text in figure.axes[0].get_yticklabels()]
+    assert len(boxes) == len(table)
+    assert all(upper.y0 > lower.y1 for upper, lower in pairwise(boxes))
+    assert min(box.x0 for box in boxes) >= 0
+
+
 def test_power() -> None:
     table = pd.read_csv(FOLDER / "power.csv")
     test = "partial ρ, width and height held"
@@ -41,6 +58,7 @@ def test_power() -> None:
         figure = power_figure(table)
         figure.canvas.draw()
     assert figure.get_figwidth() == width
+    assert isinstance(power_figure(table).get_layout_engine(), ConstrainedLayoutEngine)
     assert len([each for each in figure.axes if each.axison]) == len(power_tests(table)) == 7
 
 

@@ -6,9 +6,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib import pyplot as plt
+from matplotlib.colors import to_rgba
 
 import asm_interp as asm
-from asm_interp.plots.comparison import By, comparison_figure, draw_comparison, draw_waterfall
+from asm_interp.plots.comparison import HATCHES, By, comparison_figure, draw_comparison, draw_waterfall
 
 PHOTO = np.zeros((60, 80, 3), np.uint8)
 MAP = asm.ScoreMap(
@@ -57,6 +58,30 @@ def test_bars_chain_up_to_the_difference(by: By) -> None:
     assert ax.get_yticklabels()[-1].get_text().startswith("A − B")
 
 
+def test_a_colour_says_which_region_on_the_photo_and_in_the_sum() -> None:
+    comparison = asm.compare_crops(MAP, [0, 0, 50, 40], [20, 10, 80, 60])
+    crops, parts = plt.figure().subplots(1, 2)
+    draw_comparison(comparison, PHOTO, ax=crops)
+    draw_waterfall(comparison, ax=parts)
+    regions = comparison.regions["region"].tolist()
+    on_photo = {patch.get_label(): patch for patch in crops.patches if patch.get_label() in regions}
+    *bars, total = parts.patches
+    in_sum = dict(zip(regions, bars, strict=True))
+    assert {name: bar.get_hatch() for name, bar in in_sum.items()} == HATCHES
+    for region in ("gained", "lost"):
+        assert in_sum[region].get_facecolor()[:3] == on_photo[region].get_facecolor()[:3]
+    assert in_sum["moved"].get_facecolor() == to_rgba("white")
+    assert len({bar.get_facecolor() for bar in (*bars, total)}) == 4
+
+
+def test_bars_of_partitions_have_one_colour() -> None:
+    comparison = asm.compare_crops(MAP, [0, 0, 50, 40], [20, 10, 80, 60])
+    *bars, _ = draw_waterfall(comparison, by="partition", ax=plt.figure().subplots()).patches
+    widths = [bar.get_width() for bar in bars]
+    assert min(widths) < 0 < max(widths)
+    assert {bar.get_facecolor() for bar in bars} == {to_rgba("white")}
+
+
 def test_no_such_split() -> None:
     comparison = asm.compare_crops(MAP, [0, 0, 50, 40], [20, 10, 80, 60])
     with pytest.raises(ValueError, match="region or partition, got 'pixel'"):
@@ -69,4 +94,7 @@ def test_figure_of_equal_crops_at_both_widths(width: float) -> None:
     figure = comparison_figure(comparison, PHOTO, note="Checkpoint x.", width=width)
     figure.canvas.draw()
     assert figure.get_figwidth() == width
-    assert figure.get_supxlabel().startswith("Checkpoint x. Scores")
+    assert figure.get_supxlabel().startswith("Checkpoint x. The parts sum")
+    score = f"{comparison.score_a:.3f}".replace("-", "−")
+    assert figure.axes[0].get_title() == f"score of A {score}, of B {score}"
+    assert [label.get_text() for label in figure.axes[1].get_yticklabels()][-1] == "A − B  0"

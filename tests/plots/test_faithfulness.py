@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from asm_interp.analysis.pointing_game import pointing_game
 from asm_interp.plots.faithfulness import draw_perturbation_curves, draw_pointing_game, faithfulness_figure
@@ -41,6 +42,7 @@ def test_figure_and_faults(curves: pd.DataFrame) -> None:
     first, second = figure.axes
     assert first.get_ylim() == second.get_ylim()
     figure.canvas.draw()
+    assert isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine)
     with pytest.raises(ValueError, match="found 0 rows"):
         draw_perturbation_curves(curves, "both", ax=first)
     with pytest.raises(ValueError, match="one fill"):

@@ -6,7 +6,16 @@ import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 
-from asm_interp.plots.intervals import PLAIN, draw_forest, draw_series, long_summary, looks, not_significant, rows_of
+from asm_interp.plots.intervals import (
+    PLAIN,
+    asides,
+    draw_forest,
+    draw_series,
+    long_summary,
+    looks,
+    not_significant,
+    rows_of,
+)
 
 TABLE = pd.DataFrame(
     {
@@ -29,6 +38,24 @@ def test_series(ax: Axes) -> None:
     (bars,) = ax.collections
     np.testing.assert_array_equal(bars.get_segments(), [[[0, 0.1], [0, 0.4]], [[2, -0.1], [2, 0.3]]])
     ax.figure.canvas.draw()
+
+
+@pytest.mark.parametrize("scale", ["linear", "log"])
+def test_series_stand_beside_one_another_at_their_very_places(ax: Axes, scale: str) -> None:
+    places = np.array([1, 2, 5, 9])
+    for aside in asides(2):
+        draw_series(places, TABLE, ax=ax, aside=aside)
+    ax.set_xscale(scale)
+    ax.figure.canvas.draw()
+    shown = [line.get_transform().transform(np.column_stack([places, np.zeros(4)]))[:, 0] for line in ax.lines]
+    np.testing.assert_allclose(shown[1] - shown[0], 3 * ax.figure.dpi / 72)
+    np.testing.assert_allclose(np.mean(shown, axis=0), ax.transData.transform([(x, 0) for x in places])[:, 0])
+    assert {tuple(line.get_xdata()) for line in ax.lines} == {tuple(places)}
+    (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
+    assert left < places.min()
+    assert places.max() < right
+    assert low < TABLE["ci_low"].min()
+    assert TABLE["ci_high"].max() < high
 
 
 def test_forest(ax: Axes) -> None:
@@ -57,13 +84,15 @@ def test_long_summary() -> None:
     summary = pd.DataFrame({"lambda": [0.0, 1.0], "n_seeds": [3, 2], "n_test": [9, 9], "seconds": [1.0, 2.0]})
     for name, values in (("SRCC", [0.5, 0.4]), ("PCC", [0.7, np.nan])):
         summary = summary.assign(**{name: values, f"{name}_sd": 0.1, f"{name}_low": 0.3, f"{name}_high": 0.9})
+    summary["SRCC_n"] = [8, 7]
     means = long_summary(summary, "lambda")
     assert means["statistic"].tolist() == ["SRCC", "SRCC", "PCC", "PCC"]
     own = rows_of(means, "SRCC")
     assert own[["setting", "estimate", "ci_low", "ci_high", "n_photos", "n_seeds"]].to_numpy().tolist() == [
-        [0.0, 0.5, 0.3, 0.9, 9, 3],
-        [1.0, 0.4, 0.3, 0.9, 9, 2],
+        [0.0, 0.5, 0.3, 0.9, 8, 3],
+        [1.0, 0.4, 0.3, 0.9, 7, 2],
     ]
+    assert rows_of(means, "PCC")["n_photos"].isna().all()  # not all 9 photos need define it
     with pytest.raises(ValueError, match="no statistic 'Acc'; there are SRCC, PCC"):
         rows_of(means, "Acc")
     with pytest.raises(ValueError, match="by 'pattern'"):

@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from asm_interp.analysis.lambda_comparison import trade_off
 from asm_interp.analysis.paired_maps import from_sweep
@@ -22,14 +23,15 @@ def summary() -> pd.DataFrame:
 
 
 def test_curve(summary: pd.DataFrame) -> None:
-    shuffled = long_summary(summary.sample(frac=1, random_state=0), "lambda")
+    counted = summary.assign(ranking_accuracy_n=555)
+    shuffled = long_summary(counted.sample(frac=1, random_state=0), "lambda")
     ax = draw_lambda_curve(shuffled, "ranking_accuracy", ax=plt.figure().add_subplot())
     (line,) = ax.lines
     np.testing.assert_array_equal(line.get_xydata(), summary[["lambda", "ranking_accuracy"]])
     ends = [[[lam, low], [lam, high]] for lam, low, high in
             summary[["lambda", "ranking_accuracy_low", "ranking_accuracy_high"]].to_numpy()]  # fmt: skip
     np.testing.assert_array_equal(ax.collections[0].get_segments(), ends)
-    assert ax.get_xlabel() == "λ (n = 200 photos, 3 seeds)"
+    assert ax.get_xlabel() == "λ (n = 555 photos, 3 seeds)"
     ticks = ax.transData.transform(np.column_stack([summary["lambda"], np.zeros(10)]))[:, 0]
     assert (np.diff(ticks) > 0.05 * ax.bbox.width).all()  # 0 among them
     assert [text.get_text() for text in ax.get_xticklabels()][:3] == ["0", ".01", ".03"]
@@ -38,6 +40,7 @@ def test_curve(summary: pd.DataFrame) -> None:
 def test_figure_and_several_on_one_scale(summary: pd.DataFrame) -> None:
     means = long_summary(summary, "lambda")
     figure = lambda_figure(means, ["ranking_accuracy", "gauge_share"])
+    assert isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine)
     for ax, name in zip(figure.axes, ["ranking_accuracy", "gauge_share"], strict=True):
         np.testing.assert_array_equal(ax.lines[0].get_ydata(), summary[name])
     ax = draw_lambda_curve(means, ["ranking_accuracy", "gauge_share"], ax=plt.figure().add_subplot())

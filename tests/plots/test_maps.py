@@ -4,10 +4,19 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.colors import Normalize
+from matplotlib.colors import Colormap, Normalize
 from matplotlib.patches import Circle, Rectangle
 
-from asm_interp.plots.maps import color_bar, draw_crop_score_map, draw_crops, draw_map, draw_photo, luminance, own_norm
+from asm_interp.plots.maps import (
+    color_bar,
+    draw_crop_score_map,
+    draw_crops,
+    draw_ground,
+    draw_map,
+    draw_photo,
+    luminance,
+    own_norm,
+)
 from asm_interp.plots.style import DIVERGING, SEQUENTIAL, shared_norm
 
 RNG = np.random.default_rng(0)
@@ -27,6 +36,35 @@ def test_photo_in_colour_and_in_luminance() -> None:
     np.testing.assert_allclose(gray.images[0].get_array(), luminance(PHOTO))
     assert gray.images[0].get_clim() == (0, 1)
     assert (gray.get_xlim(), gray.get_ylim()) == ((0, 60), (40, 0))
+
+
+def test_ground_keeps_the_order_of_luminance_around_one_grey() -> None:
+    shown = draw_ground(PHOTO).images[0].get_array()
+    luma = luminance(PHOTO)
+    expected = 0.6 + 0.1 * (luma - luma.mean()) / luma.std()
+    np.testing.assert_allclose(shown, expected.clip(0.4, 0.8))
+    for value in (0, 128, 255):
+        even = draw_ground(np.full((4, 6, 3), value, np.uint8), ax=plt.figure().subplots())
+        np.testing.assert_allclose(even.images[0].get_array(), 0.6)
+    dim = draw_ground(PHOTO // 100, ax=plt.figure().subplots()).images[0].get_array()  # luma within 0.01
+    assert np.ptp(dim) < 0.05
+
+
+@pytest.mark.parametrize("cmap", [SEQUENTIAL, DIVERGING])
+@pytest.mark.parametrize("value", [0, 128, 255])
+def test_bar_has_the_colours_that_the_map_has_over_an_even_photo(cmap: Colormap, value: int) -> None:
+    ramp = np.broadcast_to(np.arange(64.0), (8, 64))
+    figure = plt.figure(figsize=(6, 4), dpi=100)
+    ax = draw_map(
+        ramp, np.full((40, 64, 3), value, np.uint8), label="θ", cmap=cmap, norm=Normalize(0, 63), ax=figure.subplots()
+    )
+    figure.canvas.draw()
+    pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3].astype(int)  # type: ignore[attr-defined]
+    x, y = ax.transData.transform(np.column_stack([np.arange(64) + 0.5, np.full(64, 20)])).astype(int).T
+    seen = pixels[len(pixels) - 1 - y, x]
+    bar = bar_of(ax).collections[-1]
+    told = 255 * bar.cmap(np.arange(64) / 63)[:, :3]
+    assert np.abs(seen - told).max() <= 2
 
 
 def test_large_photo_is_thinned_in_place() -> None:
@@ -79,7 +117,9 @@ def test_a_map_without_a_scale_gets_the_shared_one_of_itself(cmap: object, cente
     assert (norm.vmin, norm.vmax) == (expected.vmin, expected.vmax)
 
 
-@pytest.mark.parametrize("values", [np.full((4, 6), np.nan), np.zeros((4, 6)), np.full((4, 6), -3.0), [[np.nan, 1.0]]])
+@pytest.mark.parametrize(
+    "values", [np.full((4, 6), np.nan), np.zeros((4, 6)), np.full((4, 6), -3.0), [[np.nan, np.inf, 1.0]]]
+)
 @pytest.mark.parametrize("cmap", [SEQUENTIAL, DIVERGING])
 def test_degenerate_maps_are_drawn(values: np.ndarray, cmap: object) -> None:
     ax = draw_map(values, PHOTO, label="θ", cmap=cmap, contour=0.9)  # type: ignore[arg-type]

@@ -28,7 +28,7 @@ DIFFERENCES = pd.DataFrame(
 
 
 def test_ranking() -> None:
-    summary = pd.read_csv(FOLDER / "table1-summary.csv")
+    summary = pd.read_csv(FOLDER / "table1-summary.csv").assign(gauge_share_n=139)
     ax = draw_ranking(long_summary(summary, "pattern"), "gauge_share", ax=plt.figure().add_subplot())
     ordered = summary.sort_values("gauge_share", ascending=False)
     known = ordered["gauge_share"].dropna()

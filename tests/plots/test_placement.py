@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib import pyplot as plt
 from matplotlib.colors import Normalize
 
 import asm_interp as asm
@@ -40,7 +41,31 @@ def test_correlations_beside_ceilings(rule: LearnedRule) -> None:
     np.testing.assert_array_equal(drawn["ceiling of these"], table["ceiling"])
     intervals = np.array([segment[:, 0] for segment in ax.collections[0].get_segments()])
     np.testing.assert_allclose(intervals, table[["ci_low", "ci_high"]])
+    assert not ax.patches
+    least = min(0, table[["ci_low", "partition_correlation", "ceiling"]].min(axis=None))
+    assert ax.get_xlim() == pytest.approx((least - 0.05, 1.05))
     assert [label.get_text() for label in ax.get_yticklabels()] == table["rule"].tolist()
+
+
+def test_rows_in_a_given_order_with_the_planted_one_shaded(rule: LearnedRule) -> None:
+    order = ["thirds", "right", "centre"]
+    ax = draw_rule_correlations(rule, ax=plt.figure().subplots(), order=order, planted="right")
+    table = rule.correlations.set_index("rule").loc[order]
+    drawn = {line.get_label(): line.get_xdata() for line in ax.lines}
+    np.testing.assert_array_equal(drawn["map, with interval"], table["correlation"])
+    assert [label.get_text() for label in ax.get_yticklabels()] == order
+    (shade,) = ax.patches
+    assert (shade.get_y(), shade.get_height()) == (0.5, 1)
+    assert "planted rule" in [text.get_text() for text in ax.get_legend().get_texts()]
+    assert not draw_rule_correlations(rule, ax=plt.figure().subplots(), planted="none").patches
+    with pytest.raises(KeyError, match="lines"):
+        draw_rule_correlations(rule, ax=plt.figure().subplots(), order=["lines"])
+
+
+def test_maps_that_share_a_scale_have_no_bar_of_their_own(rule: LearnedRule) -> None:
+    figure, ax = plt.subplots()
+    draw_placement(rule.map, ax=ax, norm=Normalize(-1, 1), bar=False)
+    assert figure.axes == [ax]
 
 
 @pytest.mark.parametrize("width", [3.3, 6.9])
@@ -56,5 +81,7 @@ def test_figure(rule: LearnedRule, width: float) -> None:
 def test_a_model_without_preference_is_drawn() -> None:
     pattern = asm.patterns.get("grid:3x3")
     flat = learned_rule([(asm.ScoreMap(np.ones((9, 12, 16)), pattern, (48, 64)), [10, 10, 30, 30])], n=6)
-    placement_figure(flat, width=3.3).canvas.draw()
+    figure = placement_figure(flat, width=3.3)
+    figure.canvas.draw()
+    assert len(figure.axes[0].lines[0].get_xdata()) == 36  # one photo decides nothing
     draw_placement(np.full((6, 6), np.nan)).figure.canvas.draw()

@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from asm_interp.analysis.saliency_agreement import agreement_means
 from asm_interp.analysis.saliency_metrics import METRICS
@@ -45,3 +46,4 @@ def test_figure(means: pd.DataFrame) -> None:
         "CC", "NSS", "KL", "SIM", "AUC Judd", "sAUC",
     ]  # fmt: skip
     figure.canvas.draw()
+    assert isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine)

@@ -157,3 +157,15 @@ def test_shared_norm_covers_all_maps() -> None:
     assert (centred.vmin, centred.vmax) == (-2, 4)
     flat = shared_norm([[0.0, 0.0]])
     assert flat.vmax > flat.vmin
+
+
+@pytest.mark.parametrize("nothing", [[], [np.nan, np.nan], [np.inf, -np.inf], np.zeros((0, 3))])
+def test_shared_norm_leaves_out_what_is_not_finite(nothing: npt.ArrayLike) -> None:
+    def ends(maps: list[npt.ArrayLike], center: float | None = None) -> tuple[float | None, float | None]:
+        norm = shared_norm(maps, center=center, clip=0)
+        return norm.vmin, norm.vmax
+
+    assert ends([nothing]) == (0, 1)
+    assert ends([nothing], center=3.0) == (2, 4)
+    assert ends([nothing, [-1.0, 4.0]]) == ends([[*np.ravel(nothing), -1.0, 4.0]]) == (-1, 4)
+    assert ends([]) == (0, 1)

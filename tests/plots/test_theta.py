@@ -53,6 +53,18 @@ def test_panels_hold_their_maps_on_one_scale_a_kind(width: float) -> None:
     assert [bar.get_ylabel() for bar in bars] == ["θavg − photo mean", "θstd", "difference of θstd"]
 
 
+@pytest.mark.parametrize("contour", [0.9, 0.5, None])
+def test_contour_is_on_std_alone_and_said(contour: float | None) -> None:
+    thetas = random_thetas()
+    figure = theta_figure(thetas, PHOTOS, kinds=("avg", "std"), contour=contour)
+    levels = [[c.levels.tolist() for c in ax.collections if hasattr(c, "levels")] for ax in panels(figure)]  # type: ignore[attr-defined]
+    stds = [theta.std for maps in thetas.values() for theta in maps.values()]
+    drawn = [[] if contour is None else [[np.quantile(std.astype(float), contour)]] for std in stds]
+    assert levels == [[]] * 4 + drawn
+    told = "" if contour is None else f"contour: quantile {contour} of each map"
+    assert [block.get_supxlabel() for block in figure.subfigs] == ["", told]
+
+
 def test_gauge_share_stands_over_each_std() -> None:
     thetas = {"a": {"x": maps_of(np.arange(12.0), share=0.314), "y": maps_of(1.0, share=np.nan)}}
     titles = [ax.get_title() for ax in panels(theta_figure(thetas, PHOTOS, kinds=["std"]))]  # type: ignore[attr-defined]
@@ -64,14 +76,13 @@ def test_a_given_normalisation_is_drawn_and_named(mode: Mode) -> None:
     thetas = random_thetas()
     stds = [theta.std for maps in thetas.values() for theta in maps.values()]
     norm = Normalisation.fit(*stds, mode=mode)
-    figure = theta_figure(thetas, PHOTOS, kinds=["std"], normalisations={"std": norm}, contour=0.9, note="λ.")
+    figure = theta_figure(thetas, PHOTOS, kinds=["std"], normalisations={"std": norm}, note="λ.")
     image = panels(figure)[0].images[1]  # type: ignore[attr-defined]
     np.testing.assert_allclose(image.get_array(), norm(stds[0]) if mode == "per-map" else norm.units(stds[0]))
     if mode != "per-map":
         assert (image.norm.vmin, image.norm.vmax) == norm.limits
     text = " ".join(figure.get_supxlabel().split())
     assert text.startswith(f"λ. θstd: {norm}")
-    assert text.endswith("Contour: quantile 0.9 of each map.")
 
 
 @pytest.mark.parametrize("value", [0.0, -2.0, np.nan])

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from scipy.stats import t
 
 from asm_interp.sweep.measures import MEASURES
 from asm_interp.sweep.tables import gather, summarise, write_tables
@@ -31,15 +32,28 @@ def test_summary_is_over_seeds() -> None:
     for measure in MEASURES:
         assert first[measure] == 1.5
         assert first[f"{measure}_sd"] == pytest.approx(math.sqrt(0.5))
-        assert (first[f"{measure}_low"], first[f"{measure}_high"]) == (1, 2)
+        half = t.ppf(0.975, 1) * 0.5  # photos do not differ, and the standard error of two seeds is 0.5
+        assert first[f"{measure}_low"] == pytest.approx(1.5 - half)
+        assert first[f"{measure}_high"] == pytest.approx(1.5 + half)
         assert (second[measure], second[f"{measure}_low"], second[f"{measure}_high"]) == (1, 1, 1)
         assert math.isnan(second[f"{measure}_sd"])
+        assert (first[f"{measure}_n"], second[f"{measure}_n"]) == (2, 2)
+
+
+def test_photos_count_where_a_measure_is_defined_in_any_run() -> None:
+    runs, photos = made_up()
+    photos.loc[(photos["run"] == "r0.12") & (photos["photo"] == "a"), "SRCC"] = math.nan
+    photos["photo"] = photos["photo"].where(photos["run"] != "r0.12", photos["photo"] + " of seed 2")
+    summary = summarise(runs, photos)
+    assert summary["SRCC_n"].tolist() == [3, 2]
+    assert summary["PCC_n"].tolist() == [4, 2]
 
 
 def test_measure_that_no_photo_defines_stays_empty() -> None:
     runs, photos = made_up()
     runs["gauge_share"] = photos["gauge_share"] = math.nan
     summary = summarise(runs, photos)
+    assert (summary.pop("gauge_share_n") == 0).all()
     assert summary.filter(like="gauge_share").isna().all(axis=None)
     assert summary["SRCC_low"].notna().all()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
@@ -158,7 +159,7 @@ def integrated_gradients(
     Raises
     ------
     ValueError
-        If the photo, the box, the baseline or the memory is faulty.
+        If the photo, the box, the baseline or the memory is faulty, or there is no step.
 
     References
     ----------
@@ -166,6 +167,8 @@ def integrated_gradients(
     """
     from captum.attr import IntegratedGradients
 
+    if steps < 1:
+        raise ValueError(f"steps is at least 1, got {steps}")
     crop = crop_input(model, photo, box)
     shares = IntegratedGradients(counted(crop.score, steps, progress)).attribute(
         crop.image,
@@ -261,12 +264,14 @@ def grad_cam(
     """
     from captum.attr import LayerGradCam
 
-    crop = crop_input(model, photo, box)
+    names = {module: name for name, module in model.named_modules()}
     if layer is None:
         layer = model.backbone.features[max(model.backbone.stages)]
-    elif not any(layer is module for module in model.modules()):
+    elif layer not in names:
         raise ValueError("layer is a module of the model, but this one is not among its modules")
-    coarse = LayerGradCam(crop.score, layer).attribute(crop.image)
+    hooked = deepcopy(model)  # Captum hooks into the layer, which others may use meanwhile
+    crop = crop_input(hooked, photo, box)
+    coarse = LayerGradCam(crop.score, hooked.get_submodule(names[layer])).attribute(crop.image)
     fine = F.interpolate(coarse.detach(), crop.size, mode="bilinear", align_corners=False)[0, 0]
     with torch.no_grad():
         score = float(crop.score(crop.image))

@@ -25,6 +25,8 @@ class Grade:
         λ of the models and corner preference of their world; NaN where the grade is of none, or of several.
     n_seeds, n_photos : int
         Models or, for annotations, simulated worlds; and photos of each.
+    pattern, backbone : str
+        Of the models; empty for annotations.
     """
 
     data: str
@@ -39,23 +41,25 @@ class Grade:
     beta: float = float("nan")
     n_seeds: int = 0
     n_photos: int = 0
+    pattern: str = ""
+    backbone: str = ""
 
 
 BARS: dict[tuple[str, str, str], float] = {
     ("theta_std", "auc", ""): 0.98,
     ("placement preference", "right rule named", ""): 1.0,
-    ("placement preference", "share of the ceiling", "centre"): 0.85,
-    ("placement preference", "share of the ceiling", "thirds"): 0.85,
-    ("placement preference", "share of the ceiling", "left"): 0.75,
-    ("placement preference", "share of the ceiling", "right"): 0.75,
-    ("placement preference", "share of the ceiling", "headroom"): 0.75,
+    ("placement preference", "share of the ceiling, by partition", "centre"): 0.85,
+    ("placement preference", "share of the ceiling, by partition", "thirds"): 0.85,
+    ("placement preference", "share of the ceiling, by partition", "left"): 0.75,
+    ("placement preference", "share of the ceiling, by partition", "right"): 0.75,
+    ("placement preference", "share of the ceiling, by partition", "headroom"): 0.75,
     ("annotations", "corners, area and aspect held: R²", ""): 0.95,
     ("annotations", "corners, area, aspect and content held: R²", ""): 0.95,
     ("annotations", "corners, area, aspect and content held: alarms at β = 0", ""): -0.07,
-    ("annotations", "corners, area and aspect held: alarms at β = 0, in favour of corners", ""): -0.07,
 }
 """What grades on shapes at λ = 0.1 and without corner preference are held to, by explanation, truth and rule (any
-rule if empty): the estimate reaches the bar, or stays below where the bar is negative."""
+rule if empty): the estimate reaches the bar, or stays below where the bar is negative. False alarms have a bar where
+content is held: the statistic that knows nothing of content is off at β = 0, by as much as its response there says."""
 
 BAR_LAMBDA = 0.1
 
@@ -105,6 +109,8 @@ class Claim:
     below : bool
     dosed : bool
         It is about worlds with a corner preference.
+    beside : str
+        Truth of a grade that the verdict tells along, for the estimate does not stand for itself.
     """
 
     text: str
@@ -115,6 +121,7 @@ class Claim:
     threshold: float
     below: bool = False
     dosed: bool = False
+    beside: str = ""
 
 
 MARKS = 0.75
@@ -124,10 +131,10 @@ CLAIMS = (
     Claim("θavg marks content", "localisation", "theta_avg", "auc", "AUC", MARKS),
     Claim("θstd marks the subject, which composition is about", "localisation", "theta_std", "auc", "AUC", MARKS),
     Claim(
-        "θstd marks the subject better than under a random head",
+        "centred θstd marks the subject better than under random heads",
         "localisation",
-        "theta_std",
-        "auc over random_head",
+        "theta_std_centred",
+        "auc over random heads",
         "AUC difference",
         0.0,
     ),
@@ -135,9 +142,9 @@ CLAIMS = (
     Claim("saliency marks the subject", "localisation", "saliency", "auc", "AUC", MARKS),
     Claim("λ makes θstd mark the subject better", "lambda", "theta_std", "auc, change", "AUC difference", 0.0),
     Claim(
-        "λ takes θstd out of the corners",
+        "λ takes centred θstd out of the corners",
         "lambda",
-        "theta_std",
+        "theta_std_centred",
         "corner concentration, change",
         "change of log₂ density",
         0.0,
@@ -155,7 +162,20 @@ CLAIMS = (
         dosed=True,
     ),
     Claim(
-        "the model has learned the rule ({rule})", "rule", "placement preference", "share of", "of the ceiling", MARKS
+        "the model has learned the rule ({rule})",
+        "rule",
+        "placement preference",
+        "share of the ceiling, by partition",
+        "of the ceiling",
+        MARKS,
+    ),
+    Claim(
+        "the model has learned {rule} rather than another rule",
+        "rule",
+        "placement preference",
+        "margin over the next rule",
+        "correlation difference",
+        0.0,
     ),
     Claim(
         "the corner statistic follows the planted preference",
@@ -164,6 +184,7 @@ CLAIMS = (
         "corners, area and aspect held: slope",
         "slope",
         0.0,
+        beside="corners, area and aspect held: response at β = 0",
     ),
     Claim(
         "the corner statistic is silent where corners are not preferred",
@@ -233,8 +254,8 @@ def verdicts(grades: Sequence[Grade], claims: Iterable[Claim] = CLAIMS) -> pd.Da
     ----------
     grades : sequence of Grade
     claims : iterable of Claim
-        Each is decided, rule by rule, by the grade at the λ nearest to 0.1 and the least β (the largest, if it is about
-        worlds with a corner preference).
+        Each is decided, for each rule, pattern and backbone, by the grade at the λ nearest to 0.1 and the least β
+        (the largest, if it is about worlds with a corner preference).
 
     Returns
     -------
@@ -244,23 +265,34 @@ def verdicts(grades: Sequence[Grade], claims: Iterable[Claim] = CLAIMS) -> pd.Da
     """
     rows: list[dict[str, object]] = []
     for data in dict.fromkeys(grade.data for grade in grades):
+        own = [grade for grade in grades if grade.data == data]
         for claim in claims:
-            deciding: list[Grade | None] = [*_deciding([grade for grade in grades if grade.data == data], claim)]
-            # Where several rules are graded, a claim that does not name its rule says which one it is about.
-            several = len(deciding) > 1 and "{rule}" not in claim.text
-            rows.extend(_verdict(data, claim, grade, several) for grade in deciding or [None])
+            deciding = [*_deciding(own, claim)]
+            # Where several worlds or networks are graded, a claim that does not name its own says which it is about.
+            told = [name for name in _WORLD if len({getattr(grade, name) for grade in deciding}) > 1]
+            told = [name for name in told if f"{{{name}}}" not in claim.text]
+            missing = Grade(data, claim.part, claim.explanation, claim.truth, math.nan, math.nan, math.nan, "any rule")
+            for grade in deciding or [missing]:
+                where = ", ".join(getattr(grade, name) for name in told)
+                beside = [other for other in own if other.truth == claim.beside and _source(other) == _source(grade)]
+                rows.append(_verdict(claim, grade, f"{data} ({where})" if where else data, beside))
     return pd.DataFrame(rows)
 
 
-def _verdict(data: str, claim: Claim, grade: Grade | None, several: bool) -> dict[str, object]:
-    """One row of `verdicts`; without a grade, of a claim that was not measured."""
-    if grade is None:
-        grade = Grade(data, claim.part, claim.explanation, claim.truth, math.nan, math.nan, math.nan, rule="any rule")
-    where = f"{data} ({grade.rule})" if several else data
+_WORLD = ("rule", "pattern", "backbone")
+
+
+def _source(grade: Grade) -> tuple[str, ...]:
+    return (grade.explanation, *(getattr(grade, name) for name in _WORLD))
+
+
+def _verdict(claim: Claim, grade: Grade, where: str, beside: Sequence[Grade]) -> dict[str, object]:
+    """One row of `verdicts`."""
     said, verdict = claim.text.format(rule=grade.rule), judge(claim, grade.ci_low, grade.ci_high)
-    found = f", {claim.unit} {number(grade.estimate)} [{number(grade.ci_low)}, {number(grade.ci_high)}]"
+    found = "".join(f", {number(other.estimate)} at β = 0" for other in beside)
+    found += f", {claim.unit} {number(grade.estimate)} [{number(grade.ci_low)}, {number(grade.ci_high)}]"
     return {
-        "data": data,
+        "data": grade.data,
         "claim": said,
         "verdict": verdict,
         "estimate": grade.estimate,
@@ -271,18 +303,18 @@ def _verdict(data: str, claim: Claim, grade: Grade | None, several: bool) -> dic
 
 
 def _deciding(grades: Sequence[Grade], claim: Claim) -> Iterator[Grade]:
-    """Grades that decide a claim: one for each rule."""
+    """Grades that decide a claim: one for each rule, pattern and backbone."""
+    changes = claim.part in ("lambda", "distractors")
     own = [
         grade
         for grade in grades
         if (grade.part, grade.explanation) == (claim.part, claim.explanation)
-        and (grade.truth.startswith(claim.truth) if claim.part in ("lambda", "rule", "distractors") else
-             grade.truth == claim.truth)
+        and (grade.truth.startswith(claim.truth) if changes else grade.truth == claim.truth)
         and (not claim.dosed or grade.beta > 0)
-    ]  # fmt: skip
-    for rule in dict.fromkeys(grade.rule for grade in own):
-        of_rule = [grade for grade in own if grade.rule == rule]
+    ]
+    for source in dict.fromkeys(map(_source, own)):
+        of_world = [grade for grade in own if _source(grade) == source]
         beta = max if claim.dosed else min
-        chosen = beta(of_rule, key=lambda grade: 0 if math.isnan(grade.beta) else grade.beta).beta
-        of_beta = [grade for grade in of_rule if grade.beta == chosen or math.isnan(chosen)]
+        chosen = beta(of_world, key=lambda grade: 0 if math.isnan(grade.beta) else grade.beta).beta
+        of_beta = [grade for grade in of_world if grade.beta == chosen or math.isnan(chosen)]
         yield min(of_beta, key=lambda grade: 0 if math.isnan(grade.lam) else abs(grade.lam - BAR_LAMBDA))

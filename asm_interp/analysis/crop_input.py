@@ -60,12 +60,14 @@ def crop_score_fn(model: ASMNet, box: npt.ArrayLike) -> ScoreFn:
     checked = check_boxes(np.asarray(box, dtype=np.float64)[None])
 
     def score(images: Tensor) -> Tensor:
-        inside = torch.from_numpy(check_boxes(checked, (images.shape[-2], images.shape[-1])))
-        values = model(images)
-        scores = composition_pool(values, inside.expand(len(images), 1, 4), model.pattern)
-        return scores[:, 0].to(images.dtype)
+        return _pooled(model, images, check_boxes(checked, (images.shape[-2], images.shape[-1]))[0])
 
     return score
+
+
+def _pooled(model: ASMNet, images: Tensor, box: FloatArray) -> Tensor:
+    boxes = torch.from_numpy(box).expand(len(images), 1, 4)
+    return composition_pool(model(images), boxes, model.pattern)[:, 0].to(images.dtype)
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,8 +210,8 @@ def crop_input(model: ASMNet, photo: npt.NDArray[np.uint8], box: npt.ArrayLike) 
     checked = check_boxes(np.asarray(box, dtype=np.float64)[None], (height, width))[0]
     size = network_size((height, width), model.input_size)
     image = network_input(photo, size).to(model.bias.device, model.bias.dtype)[None]
-    score = crop_score_fn(model, to_input(checked, (height, width), size))
-    return CropInput(model, checked, (height, width), image, score)
+    mapped = to_input(checked, (height, width), size)  # may be thinner than a pixel of the input: a photo pixel is too
+    return CropInput(model, checked, (height, width), image, lambda images: _pooled(model, images, mapped))
 
 
 def to_input(box: FloatArray, photo_size: Size, size: Size) -> FloatArray:

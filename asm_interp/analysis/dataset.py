@@ -120,7 +120,7 @@ class DatasetAnalysis:
     n_skipped: int
 
     def photos(self) -> pd.DataFrame:
-        """All rows, in the photos' order: photo, height, width, error, and the measures."""
+        """All rows, in the photos' order: photo, sha256 (of its file), height, width, error, and the measures."""
         return pd.read_parquet(self.folder / _ROWS)
 
 
@@ -166,7 +166,8 @@ def analyse_photos(
     Raises
     ------
     ValueError
-        If there is no photo, or the folder holds the analysis of other photos, another model or other settings.
+        If there is no photo, or the folder holds the analysis of other photos, another model or other settings. Each
+        process compares the files of its own parts with what they held when they were analysed.
     """
     if not photos or part_size < 1:
         raise ValueError(f"an analysis has photos, and parts of at least one; got {len(photos)} and {part_size}")
@@ -177,7 +178,10 @@ def analyse_photos(
     for part in range(shard.rank, n_parts, shard.count):
         own = names[part * part_size : (part + 1) * part_size]
         if _part(out, _ROWS, part).is_file():
-            for name in own:
+            held = pd.read_parquet(_part(out, _ROWS, part), columns=["sha256"])["sha256"]
+            for name, digest in zip(own, held, strict=True):
+                if _digest(photos[name]) != digest:
+                    raise ValueError(f"{photos[name]} has changed since {out} was begun; choose another folder")
                 advance(name)
         else:
             _analyse_part(model, {name: photos[name] for name in own}, out, part, grid, advance)
@@ -202,6 +206,7 @@ def _manifest(model: ASMNet, names: list[str], part_size: int, grid: Size) -> di
         "grid": list(grid),
         "profile_steps": _profile_steps(grid),
         "measures": list(MEASURES),
+        "maps": list(MAPS),
         "library": f"asm_interp {__version__}",
     }
 
@@ -235,12 +240,21 @@ def _part(out: Path, kind: str, part: int) -> Path:
     return out / kind / f"part-{part:06}.{'parquet' if kind == _ROWS else 'npz'}"
 
 
-def _photos_ahead(photos: Mapping[str, Path]) -> Iterator[tuple[str, Future[npt.NDArray[np.uint8]]]]:
-    """Photos in their order, the next ones already being read."""
+def _digest(path: Path) -> str:
+    """SHA-256 of a file; empty if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
+
+
+def _photos_ahead(photos: Mapping[str, Path]) -> Iterator[tuple[str, Future[str], Future[npt.NDArray[np.uint8]]]]:
+    """Photos and the digests of their files in their order, the next ones already being read."""
     with ThreadPoolExecutor(1) as pool:
-        waiting: deque[tuple[str, Future[npt.NDArray[np.uint8]]]] = deque()
+        waiting: deque[tuple[str, Future[str], Future[npt.NDArray[np.uint8]]]] = deque()
         for name, path in photos.items():
-            waiting.append((name, pool.submit(read_photo, path)))
+            waiting.append((name, pool.submit(_digest, path), pool.submit(read_photo, path)))
             if len(waiting) > _AHEAD:
                 yield waiting.popleft()
         yield from waiting
@@ -252,10 +266,11 @@ def _analyse_part(
     steps = _profile_steps(grid)
     running = {name: RunningMean(grid) for name in MAPS} | {_profile(name): RunningMean((steps,)) for name in MAPS}
     rows: list[dict[str, object]] = []
-    for name, future in _photos_ahead(photos):
-        row: dict[str, object] = {"photo": name, "height": None, "width": None, "error": None}
+    for name, digest, read in _photos_ahead(photos):
+        row: dict[str, object] = {"photo": name, "sha256": digest.result()}
+        row |= {"height": None, "width": None, "error": None}
         try:
-            photo = future.result()
+            photo = read.result()
             measures, maps = photo_measures(model.score_map(photo), grid)
         except ValueError as error:  # of the photo, or a map that is not finite
             row |= {"error": str(error), **dict.fromkeys(MEASURES, float("nan"))}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -21,11 +20,13 @@ from asm_interp.analysis.crop_input import (
 )
 from asm_interp.analysis.statistics import permutation_p
 from asm_interp.data.photo import resize_photo
+from asm_interp.data.saliency import spectral_residual
 from asm_interp.geometry.boxes import FloatArray
 from asm_interp.model.asmnet import ASMNet
+from asm_interp.model.backbones import ImageNetMean, ImageNetStd
 
 RANDOM = "random"
-"""Name, in tables, of the random orders that every map is measured against."""
+"""Name, in tables, of the random orders and maps that every map is measured against."""
 
 Explanation = Callable[[Tensor], Tensor]
 """Images [B, 3, h, w] to their maps [B, h, w]."""
@@ -322,35 +323,43 @@ def max_sensitivity(
     model: ASMNet,
     photo: npt.NDArray[np.uint8],
     box: npt.ArrayLike,
-    explanation: Literal["theta_avg", "theta_std", "gradient"] | Explanation,
+    maps: Mapping[str, Explanation] | None = None,
     *,
     radius: float = 0.02,
     n_samples: int = 10,
     seed: int = 0,
     memory_bytes: int = MEMORY_BYTES,
-) -> float:
-    r"""Largest relative change of a map under noise too weak to see, by Captum.
+) -> pd.DataFrame:
+    r"""Largest relative change of maps under noise too weak to see, by Captum, beside saliency and random maps.
 
     .. math:: \max_{\|\delta\|_\infty \le r} \|a(x + \delta) - a(x)\|_2 / \|a(x)\|_2
 
-    over random δ. Two maps that have nothing in common give about :math:`\sqrt 2`.
+    over random δ, the same for every map. What is constant in a map makes it look steady: the level of θavg, channel
+    offsets in θstd.
 
     Parameters
     ----------
     model, photo, box, memory_bytes
         As in `perturbation_curves`.
-    explanation : {"theta_avg", "theta_std", "gradient"} or callable
-        θ maps of the whole photo, the gradient of the crop's score, or your own: images [B, 3, h, w] to maps
-        [B, h, w].
+    maps : mapping of str to callable, optional
+        Your own explanations: images [B, 3, h, w], normalised as the network wants them, to maps [B, h, w].
     radius : float
         r, in units of the network's input (one is a standard deviation of ImageNet's colours, some 57 grey levels).
     n_samples, seed : int
-        Draws of the noise, and their seed; the global generator is left as it is.
+        Draws of the noise, and the seed of noise and random maps; the global generator is left as it is.
+
+    Returns
+    -------
+    DataFrame
+        explanation and sensitivity: your own, "theta_avg", "theta_std" and "gradient" (of the crop's score), then
+        "saliency", which knows no model, and "random", a map of Gaussian noise drawn anew for each image: some
+        :math:`\sqrt 2`, as for any two maps that have nothing in common.
 
     Raises
     ------
     ValueError
-        If the photo or box is faulty, there is no such explanation, or `n_samples` is below one.
+        If the photo or box is faulty, `radius` is not positive, `n_samples` is below one, or a map of yours has the
+        name of another.
 
     References
     ----------
@@ -359,34 +368,48 @@ def max_sensitivity(
     from captum.metrics import sensitivity_max
 
     crop = crop_input(model, photo, box)
-    if n_samples < 1:
-        raise ValueError(f"n_samples is at least 1, got {n_samples}")
-    explain = explanation if callable(explanation) else _explanations(crop).get(explanation)
-    if explain is None:
-        raise ValueError(f"no explanation {explanation!r}; there are {', '.join(_explanations(crop))}")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        # Captum hands the images over in a tuple and wants the maps back in one.
-        found = sensitivity_max(
-            lambda images: (explain(images[0]),),
-            crop.image,
-            perturb_radius=radius,
-            n_perturb_samples=n_samples,
-            norm_ord=2,
-            max_examples_per_batch=min(n_samples, crop.images_at_once(memory_bytes)),
-        )
-    return float(found)
+    if n_samples < 1 or not 0 < radius < float("inf"):
+        raise ValueError(f"n_samples is at least 1 and radius positive, got {n_samples} and {radius}")
+    own, known = dict(maps or {}), _explanations(crop, seed)
+    if taken := sorted(own.keys() & known.keys()):
+        raise ValueError(f"maps cannot be called {', '.join(taken)}: these are measured anyway")
+    at_once = min(n_samples, crop.images_at_once(memory_bytes))
+    rows = []
+    for name, explain in (own | known).items():
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            # Captum hands the images over in a tuple and wants the maps back in one.
+            found = sensitivity_max(
+                lambda images, explain=explain: (explain(images[0]),),
+                crop.image,
+                perturb_radius=radius,
+                n_perturb_samples=n_samples,
+                norm_ord=2,
+                max_examples_per_batch=at_once,
+            )
+        rows.append({"explanation": name, "sensitivity": float(found)})
+    return pd.DataFrame(rows)
 
 
-def _explanations(crop: CropInput) -> dict[str, Explanation]:
+def _explanations(crop: CropInput, seed: int) -> dict[str, Explanation]:
+    generator = torch.Generator().manual_seed(seed)  # its own: the noise on the photo is the same for every map
+
     def gradient(images: Tensor) -> Tensor:
         with torch.enable_grad():
             images = images.detach().requires_grad_()
             (slope,) = torch.autograd.grad(crop.score(images).sum(), images)
         return slope.sum(1)
 
+    def saliency(images: Tensor) -> Tensor:
+        mean, std = (torch.tensor(each).view(3, 1, 1) for each in (ImageNetMean, ImageNetStd))
+        colours = ((images.cpu() * std + mean) * 255).round().clamp(0, 255).to(torch.uint8)
+        found = [spectral_residual(each.permute(1, 2, 0).numpy()) for each in colours]
+        return torch.from_numpy(np.stack(found)).to(images)
+
     return {
         "theta_avg": lambda images: crop.model(images).mean(1),
         "theta_std": lambda images: crop.model(images).std(1, correction=0),
         "gradient": gradient,
+        "saliency": saliency,
+        RANDOM: lambda images: torch.randn(images[:, 0].shape, generator=generator).to(images),
     }

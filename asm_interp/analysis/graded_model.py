@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from asm_interp.analysis.dose_response import HELD, corner_response, split_content
-from asm_interp.analysis.localisation import explanation_maps, localisation
+from asm_interp.analysis.localisation import MEASURES, explanation_maps, localisation, random_heads
 from asm_interp.analysis.placement import PLACES, placement_preference
 from asm_interp.analysis.regions import concentration, region_z
 from asm_interp.analysis.scored_crops import ScoredCrops
@@ -21,12 +22,15 @@ from asm_interp.evaluation.metrics import ranking_accuracy
 from asm_interp.geometry.boxes import FloatArray
 from asm_interp.geometry.patterns import CompositionPattern
 from asm_interp.model.asmnet import ASMNet
-from asm_interp.model.score_map import crop_scores
+from asm_interp.model.score_map import ScoreMap, crop_scores
 
 Key = tuple[str, str]
 """Explanation and truth that a measure compares."""
 
 OUTSIDE, INSIDE = "distractor outside the crop removed", "distractor inside the crop removed"
+
+HEADS = 5
+"""Random heads that a model is set against, each model's own: they differ more from one another than models do."""
 
 _PAIR = 0.1  # least difference of planted scores in the ranking accuracy
 
@@ -60,14 +64,45 @@ def removals(scenes: ShapeScenes, indices: Iterable[int]) -> Iterator[Removal]:
                 yield Removal(index, without, changed)
 
 
+class Setting(NamedTuple):
+    """All that tells groups of models apart; models that share it are seeds of one another."""
+
+    rule: str
+    pattern: str
+    backbone: str
+    lam: float
+    beta: float
+
+
+def check_seeds(models: Iterable[tuple[str, Setting, int]]) -> None:
+    """Refuse models that cannot be told apart.
+
+    Parameters
+    ----------
+    models : iterable of (name, Setting, seed)
+
+    Raises
+    ------
+    ValueError
+        If two have one setting and seed: they would pass for two draws of the training, which they are not.
+    """
+    known: dict[tuple[Setting, int], str] = {}
+    for name, setting, seed in models:
+        if (setting, seed) in known:
+            told = f"rule {setting.rule}, {setting.pattern}, {setting.backbone}, λ {setting.lam:g}, β {setting.beta:g}"
+            other = known[setting, seed]
+            raise ValueError(f"{other} and {name} have one setting ({told}) and one seed, {seed}: grade either of them")
+        known[setting, seed] = name
+
+
 @dataclass(frozen=True, eq=False)
 class GradedModel:
     """What was measured of one model.
 
     Attributes
     ----------
-    name, rule : str
-        Of the checkpoint, and of the world it was trained on.
+    name, rule, backbone : str
+        Of the checkpoint, of the world it was trained on, and of the network's trunk.
     lam, beta : float
         λ, and the world's corner preference.
     seed : int
@@ -76,21 +111,29 @@ class GradedModel:
         One value per photo, NaN where a photo does not define it.
     preferences : array of float64, [M, n, n]
         Placement preference, less its mean, of each photo with one subject.
+    head_aucs : array of float64, [H, N]
+        AUC of θstd without channel offsets under each random head, of which ``measures["random_head", "auc"]`` is the
+        mean; [H, 0] where localisation was not graded.
+    head_preferences : array of float64, [H, n, n]
+        Mean of the placement preferences under each random head.
     """
 
     name: str
     rule: str
+    backbone: str
     lam: float
     beta: float
     seed: int
     pattern: CompositionPattern
     measures: dict[Key, FloatArray]
     preferences: FloatArray
+    head_aucs: FloatArray
+    head_preferences: FloatArray
 
     @property
-    def setting(self) -> tuple[str, float, float]:
-        """Rule, λ and β: all that tells groups apart."""
-        return self.rule, self.lam, self.beta
+    def setting(self) -> Setting:
+        """What tells its group from others."""
+        return Setting(self.rule, self.pattern.name, self.backbone, self.lam, self.beta)
 
 
 def grade_model(
@@ -101,6 +144,7 @@ def grade_model(
     lam: float,
     seed: int,
     explain: bool = True,
+    heads: int = HEADS,
     removed: Sequence[Removal] = (),
     advance: Callable[[str], None] | None = None,
 ) -> GradedModel:
@@ -113,16 +157,20 @@ def grade_model(
     name : str
     lam : float
     seed : int
-        Of the model's training.
+        Of the model's training, and with it of its random heads.
     explain : bool
         Grade localisation too, which takes most of the time.
+    heads : int
+        Random heads that localisation and placement preference are set against.
     removed : sequence of Removal
         Of the world's scenes.
     advance : callable, optional
         Called with each photo's id when it is done.
     """
     rows: list[dict[Key, float]] = []
-    preferences, samples, contents = [], [], []
+    preferences, samples, contents, aucs = [], [], [], []
+    head_preferences: list[list[FloatArray]] = []
+    under_heads = random_heads(model, range(seed * heads, (seed + 1) * heads)) if heads else lambda _: []
     for index in range(len(world)):
         sample = world[index]
         score_map = model.score_map(sample.photo)
@@ -131,9 +179,11 @@ def grade_model(
         row: dict[Key, float] = {
             ("scores", "ranking accuracy"): ranking_accuracy(scores, sample.scores, delta=_PAIR),
             ("theta_avg", "corner z"): region_z(centred.avg),
+            ("theta_std_centred", "corner concentration"): concentration(centred.std),
             ("theta_std", "corner concentration"): concentration(paper.std),
             ("theta_std", "gauge share"): paper.gauge_share,
         }
+        nulls = under_heads(sample.photo)
         if explain:
             maps = explanation_maps(model, score_map, sample.photo, sample.boxes)
             row |= {
@@ -141,21 +191,44 @@ def grade_model(
                 for explanation, values in maps.items()
                 for measure, value in localisation(values, sample.mask).items()
             }
+            marks = [localisation(theta_maps(null, center="channel").std, sample.mask) for null in nulls]
+            aucs.append([mark["auc"] for mark in marks])
+            if marks:
+                row |= {("random_head", each): float(np.mean([mark[each] for mark in marks])) for each in MEASURES}
         changes = [_change(model, sample, scores, one) for one in removed if one.index == index]
         for truth, values in zip((OUTSIDE, INSIDE), np.reshape(changes, (-1, 2)).T, strict=True):
             known = values[~np.isnan(values)]
             row["scores", truth] = float(known.mean()) if len(known) else float("nan")
         if sample.subjects.max() == 1:
-            preference = placement_preference(score_map, sample.mask)
-            preferences.append(preference - preference.mean())
+            preferences.append(_preference(score_map, sample))
+            head_preferences.append([_preference(null, sample) for null in nulls])
         rows.append(row)
         samples.append(CropSample(id=str(index), boxes=sample.boxes, scores=scores, photo_size=sample.size()))
         contents.append(split_content(sample.truth.terms)[0])
         if advance is not None:
             advance(sample.id)
     measures = {key: np.array([row[key] for row in rows]) for key in rows[0]} | _corners(samples, np.array(contents))
-    plane = np.array(preferences).reshape(-1, PLACES, PLACES)
-    return GradedModel(name, world.rule, lam, world.weights.corners, seed, model.pattern, measures, plane)
+    n_single = len(preferences)
+    plane = np.array(preferences).reshape(n_single, PLACES, PLACES)
+    planes_of_heads = np.array(head_preferences).reshape(n_single, heads, PLACES, PLACES)
+    return GradedModel(
+        name,
+        world.rule,
+        model.backbone_name,
+        lam,
+        world.weights.corners,
+        seed,
+        model.pattern,
+        measures,
+        plane,
+        np.array(aucs).reshape(len(aucs), heads).T,
+        planes_of_heads.sum(axis=0) / max(n_single, 1),
+    )
+
+
+def _preference(score_map: ScoreMap, sample: PlantedSample) -> FloatArray:
+    preference = placement_preference(score_map, sample.mask)
+    return np.asarray(preference - preference.mean())
 
 
 def _change(model: ASMNet, sample: PlantedSample, scores: FloatArray, removal: Removal) -> tuple[float, float]:

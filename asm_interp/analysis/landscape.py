@@ -77,7 +77,7 @@ def score_landscape(score_map: ScoreMap, width: float, aspect: float | None = No
     height = width * photo_height / photo_width if aspect is None else width / aspect
     # Division may leave a crop of the photo's own size a rounding error too large.
     width, height = (
-        side if abs(side - full) > 1e-6 else full for side, full in ((width, photo_width), (height, photo_height))
+        full if abs(side - full) <= 1e-6 else side for side, full in ((width, photo_width), (height, photo_height))
     )
     if not (MIN_SIDE <= width <= photo_width and MIN_SIDE <= height <= photo_height):
         raise ValueError(

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import nn
 
 from asm_interp.analysis.crop_input import to_input
-from asm_interp.analysis.null_maps import null_maps
+from asm_interp.analysis.null_maps import null_maps, random_head
 from asm_interp.analysis.pointing_game import hit
 from asm_interp.analysis.saliency_metrics import auc_judd, centre_prior
 from asm_interp.analysis.theta import theta_maps
 from asm_interp.data.photo import resize_photo
 from asm_interp.data.saliency import spectral_residual
 from asm_interp.geometry.boxes import FloatArray, Size, check_boxes
-from asm_interp.model.asmnet import ASMNet, network_input, network_size
+from asm_interp.model.asmnet import ASMNet, evaluating, network_input, network_size
 from asm_interp.model.pooling import composition_pool
 from asm_interp.model.score_map import ScoreMap
 
@@ -26,7 +29,7 @@ EXPLANATIONS = {
     "theta_avg": "θavg",
     "gradient": "|∂Φ|, gradient of crop scores",
     "saliency": "spectral-residual saliency",
-    "random_head": "θstd under a random head",
+    "random_head": "θstd under a random head",  # like the next, without channel offsets
     "random_weights": "θstd of an untrained network",
     "feature_norm": "norm of the features",
     "edges": "edges",
@@ -58,7 +61,8 @@ def relevance_mass(values: npt.ArrayLike, mask: npt.ArrayLike) -> float:
     Returns
     -------
     float
-        In [0, 1]; of a constant map the mask's share of the pixels, which is chance. NaN if the mask is empty.
+        In [0, 1]; of a constant map the mask's share of the pixels, which is chance. NaN if the mask is empty or a
+        value is not finite.
 
     References
     ----------
@@ -71,7 +75,7 @@ def relevance_mass(values: npt.ArrayLike, mask: npt.ArrayLike) -> float:
     0.75
     """
     array, inside = np.asarray(values, dtype=np.float64), np.asarray(mask, dtype=bool)
-    if not inside.any():
+    if not inside.any() or not np.isfinite(array).all():
         return float("nan")
     mass = array - array.min()
     total = float(mass.sum())
@@ -94,7 +98,7 @@ def localisation(values: npt.ArrayLike, mask: npt.NDArray[np.bool_], tolerance: 
     dict of str to float
         auc: chance that a pixel of the mask has more than another, ties counting half. pointing: whether the peak is
         on the mask or near it. mass: see `relevance_mass`. A constant map has what chance has; all are NaN for an
-        empty mask.
+        empty mask, auc and mass also where a value of the map is NaN.
 
     Examples
     --------
@@ -145,6 +149,45 @@ def gradient_map(model: ASMNet, photo: npt.NDArray[np.uint8], boxes: npt.ArrayLi
         scores = composition_pool(model(images), torch.from_numpy(mapped)[:, None], model.pattern)
         (gradients,) = torch.autograd.grad(scores.sum(), images)
     return np.asarray(gradients.abs().sum(1).mean(0).cpu().numpy(), dtype=np.float32)
+
+
+def random_heads(model: ASMNet, seeds: Sequence[int]) -> Callable[[npt.NDArray[np.uint8]], list[ScoreMap]]:
+    """The trained trunk under several random heads, which share its features.
+
+    Parameters
+    ----------
+    model : ASMNet
+        It is not touched.
+    seeds : sequence of int
+        One for each head, as `asm_interp.analysis.null_maps.random_head` draws it.
+
+    Returns
+    -------
+    callable
+        Takes a photo, array of uint8 [H, W, 3], and returns its score map under each head.
+
+    Examples
+    --------
+    >>> scores = random_heads(ASMNet("tiny", "grid:1x2", input_size=32), seeds=[0, 1, 2])
+    >>> [score_map.values.shape for score_map in scores(np.zeros((32, 64, 3), np.uint8))]
+    [torch.Size([2, 32, 64]), torch.Size([2, 32, 64]), torch.Size([2, 32, 64])]
+    """
+    drawn = [random_head(model, seed) for seed in seeds]
+    side_by_side = drawn[0]  # one network, with the channels of all heads
+    for stage, head in enumerate(side_by_side.heads):
+        weights = torch.cat([each.heads[stage].get_parameter("weight") for each in drawn])
+        head.weight = nn.Parameter(weights)
+    side_by_side.bias = nn.Parameter(torch.cat([each.bias for each in drawn]))
+
+    def score_maps(photo: npt.NDArray[np.uint8]) -> list[ScoreMap]:
+        size: Size = (photo.shape[0], photo.shape[1])
+        image = network_input(photo, network_size(size, model.input_size)).to(model.bias.device)
+        with evaluating(side_by_side):
+            values = side_by_side(image[None])[0].float().cpu()
+        # Clones made outside inference mode are ordinary tensors again.
+        return [ScoreMap(part.clone(), model.pattern, size) for part in values.split(model.pattern.n_partitions)]
+
+    return score_maps
 
 
 def explanation_maps(

@@ -12,6 +12,7 @@ from asm_interp.geometry.boxes import FloatArray
 
 Mode = Literal["raw", "per-map", "percentile", "ratio", "rank"]
 Flag = Literal["", "empty", "constant", "mean not positive"]
+_ROUNDING = 1e-6  # of the standard deviation: a mean below it is what float32 leaves of zero
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,8 @@ class Normalisation:
         """What is degenerate about a map, in one word or two; empty if nothing.
 
         "empty": no finite value; "constant": one value only, so that a scale or a rank of its own tells nothing;
-        "mean not positive": θ/θ̄ is not defined.
+        "mean not positive": θ/θ̄ is not defined, the mean being negative, or zero but for rounding (below 1e-6 of the
+        map's standard deviation).
         """
         return _flag(_finite(values), self.mode)
 
@@ -170,14 +172,18 @@ def _flag(array: FloatArray, mode: Mode) -> Flag:
     finite = array[~np.isnan(array)]
     if not finite.size:
         return "empty"
-    if mode == "ratio" and not _mean(finite) > 0:
-        return "mean not positive"
+    if mode == "ratio":
+        mean, deviation = _moments(finite)
+        if not mean > _ROUNDING * deviation:
+            return "mean not positive"
     return "constant" if finite.min() == finite.max() else ""
 
 
-def _mean(finite: FloatArray) -> float:
-    scale = float(np.abs(finite).max())
-    return scale * float((finite / scale).mean()) if scale > 0 else 0.0  # no overflow, whatever the values
+def _moments(finite: FloatArray) -> tuple[float, float]:
+    """Mean and standard deviation, without overflow whatever the values."""
+    scale = float(np.abs(finite).max()) or 1.0
+    shares = finite / scale
+    return scale * float(shares.mean()), scale * float(shares.std())
 
 
 def _units(values: npt.ArrayLike, mode: Mode) -> FloatArray:
@@ -187,7 +193,7 @@ def _units(values: npt.ArrayLike, mode: Mode) -> FloatArray:
         if flag in ("empty", "mean not positive"):
             return np.full_like(array, np.nan)
         with np.errstate(over="ignore"):
-            return np.asarray(array / _mean(array[~np.isnan(array)]))
+            return np.asarray(array / _moments(array[~np.isnan(array)])[0])
     if mode == "rank":
         from scipy.stats import rankdata
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from asm_interp.model.asmnet import ASMNet, evaluating, network_input, network_size
 from asm_interp.model.backbones import ImageNetStd
@@ -22,30 +21,17 @@ _LUMINANCE = (0.2126, 0.7152, 0.0722)  # ITU-R BT.709
 _CHANNELS = 64  # upsampled at once; bounds the memory
 
 
-@contextmanager
-def restored(*modules: nn.Module) -> Iterator[None]:
-    """Whatever the block writes into the modules' parameters and buffers, they are as before after it."""
-    saved = [(tensor, tensor.detach().clone()) for module in modules for tensor in module.state_dict().values()]
-    try:
-        yield
-    finally:
-        with torch.no_grad():
-            for tensor, before in saved:
-                tensor.copy_(before)
-
-
 def _fill_normal(tensor: Tensor, std: float, generator: torch.Generator) -> None:
     # Drawn on the CPU, so that a seed gives the same numbers on any device.
     with torch.no_grad():
         tensor.copy_(torch.randn(tensor.shape, generator=generator) * std)
 
 
-@contextmanager
-def random_head(model: ASMNet, seed: int = 0) -> Iterator[ASMNet]:
-    """The trained trunk under a random head inside the block; the trained head again after it.
+def random_head(model: ASMNet, seed: int = 0) -> ASMNet:
+    """A copy of the model: the trained trunk under a random head.
 
-    Weights are normal with the root mean square of each stage's trained weights, so that the stages keep their
-    say; the bias is zero.
+    The model itself is not touched, so that others may use it meanwhile. Weights are normal with the root mean
+    square of each stage's trained weights, so that the stages keep their say; the bias is zero.
 
     Parameters
     ----------
@@ -53,47 +39,41 @@ def random_head(model: ASMNet, seed: int = 0) -> Iterator[ASMNet]:
     seed : int
         torch's own generator is left alone.
 
-    Yields
-    ------
+    Returns
+    -------
     ASMNet
-        `model` itself.
 
     Examples
     --------
     >>> model = ASMNet("tiny", "grid:1x2")
-    >>> before = model.heads[0].weight.clone()
-    >>> with random_head(model):
-    ...     changed = not torch.equal(model.heads[0].weight, before)
-    >>> changed, torch.equal(model.heads[0].weight, before)
-    (True, True)
+    >>> null = random_head(model)
+    >>> torch.equal(null.bias, model.bias), torch.equal(null.heads[0].weight, model.heads[0].weight)
+    (True, False)
     """
-    generator = torch.Generator().manual_seed(seed)
-    with restored(model):
-        for head in model.heads:
-            weight = head.get_parameter("weight")
-            _fill_normal(weight, float(weight.detach().square().mean().sqrt()), generator)
-        with torch.no_grad():
-            model.bias.zero_()
-        yield model
+    generator, copy = torch.Generator().manual_seed(seed), deepcopy(model)
+    for head in copy.heads:
+        weight = head.get_parameter("weight")
+        _fill_normal(weight, float(weight.detach().square().mean().sqrt()), generator)
+    with torch.no_grad():
+        copy.bias.zero_()
+    return copy
 
 
-@contextmanager
-def random_weights(model: ASMNet, seed: int = 0) -> Iterator[ASMNet]:
-    """An untrained network inside the block; the trained one again after it.
+def random_weights(model: ASMNet, seed: int = 0) -> ASMNet:
+    """An untrained copy of the model, which itself is not touched.
 
     Convolutions of the trunk are normal with variance 2 / fan-in (He et al. 2015), the head normal with standard
     deviation 0.01 as at the start of training, all biases zero. Arguments as for `random_head`.
     """
-    generator = torch.Generator().manual_seed(seed)
-    with restored(model):
-        for name, parameter in model.named_parameters():
-            if parameter.ndim < 2:
-                with torch.no_grad():
-                    parameter.zero_()
-            else:
-                fan_in = parameter[0].numel()
-                _fill_normal(parameter, 0.01 if name.startswith("heads") else (2 / fan_in) ** 0.5, generator)
-        yield model
+    generator, copy = torch.Generator().manual_seed(seed), deepcopy(model)
+    for name, parameter in copy.named_parameters():
+        if parameter.ndim < 2:
+            with torch.no_grad():
+                parameter.zero_()
+        else:
+            fan_in = parameter[0].numel()
+            _fill_normal(parameter, 0.01 if name.startswith("heads") else (2 / fan_in) ** 0.5, generator)
+    return copy
 
 
 def feature_norm(model: ASMNet, photo: npt.NDArray[np.uint8]) -> FloatMap:
@@ -172,7 +152,7 @@ class NullMaps:
 
 
 def null_maps(model: ASMNet, photo: npt.NDArray[np.uint8], seed: int = 0) -> NullMaps:
-    """All null maps of a photo; the model is as before after it.
+    """All null maps of a photo; the model is not touched.
 
     Parameters
     ----------
@@ -194,8 +174,5 @@ def null_maps(model: ASMNet, photo: npt.NDArray[np.uint8], seed: int = 0) -> Nul
     Adebayo et al., "Sanity Checks for Saliency Maps", NeurIPS 2018.
     """
     norm = feature_norm(model, photo)
-    with random_head(model, seed):
-        headless = model.score_map(photo)
-    with random_weights(model, seed):
-        untrained = model.score_map(photo)
+    headless, untrained = (make(model, seed).score_map(photo) for make in (random_head, random_weights))
     return NullMaps(headless, untrained, norm, edge_magnitude(model, photo), seed)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Mapping
+from copy import deepcopy
 from typing import Literal, get_args
 
+import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from torch import nn
 
 from asm_interp.analysis.estimates import Estimate, mean_estimate
 from asm_interp.analysis.null_maps import random_weights
-from asm_interp.analysis.regions import region_z
+from asm_interp.analysis.regions import region_mean
 from asm_interp.analysis.statistics import Resampling
 from asm_interp.analysis.theta import theta_maps
 from asm_interp.data.photo import Photo
@@ -21,15 +22,19 @@ from asm_interp.model.asmnet import ASMNet
 Padding = Literal["zeros", "reflect", "replicate", "circular"]
 
 
-@contextmanager
-def padded_with(model: nn.Module, padding: Padding) -> Iterator[None]:
-    """Pad all convolutions in another way inside the block; as before after it.
+def padded_with(model: ASMNet, padding: Padding) -> ASMNet:
+    """A copy of the model in which all convolutions pad in another way.
 
     Parameters
     ----------
-    model : Module
+    model : ASMNet
+        Not touched, so that others may use it meanwhile.
     padding : {"zeros", "reflect", "replicate", "circular"}
         Convolutions without padding stay as they are.
+
+    Returns
+    -------
+    ASMNet
 
     Raises
     ------
@@ -43,15 +48,11 @@ def padded_with(model: nn.Module, padding: Padding) -> Iterator[None]:
     """
     if padding not in get_args(Padding):
         raise ValueError(f"padding is one of {', '.join(get_args(Padding))}, got {padding!r}")
-    layers = [layer for layer in model.modules() if isinstance(layer, nn.Conv2d) and layer.padding not in (0, (0, 0))]
-    before = [layer.padding_mode for layer in layers]
-    try:
-        for layer in layers:
+    copy = deepcopy(model)
+    for layer in copy.modules():
+        if isinstance(layer, nn.Conv2d) and layer.padding not in (0, (0, 0)):
             layer.padding_mode = padding
-        yield
-    finally:
-        for layer, mode in zip(layers, before, strict=True):
-            layer.padding_mode = mode
+    return copy
 
 
 def corner_z(model: ASMNet, photos: Mapping[str, Photo], seed: int = 0) -> pd.DataFrame:
@@ -68,36 +69,53 @@ def corner_z(model: ASMNet, photos: Mapping[str, Photo], seed: int = 0) -> pd.Da
     -------
     DataFrame
         One row per photo, weights ("trained", "random") and padding ("zeros", "reflect", "replicate"): photo,
-        weights, padding, avg, std. The last two are `asm_interp.analysis.regions.region_z` of θavg and of θstd, with
-        each channel's mean over the photo off.
+        weights, padding, avg, std, avg_constant, std_constant. avg and std are `asm_interp.analysis.regions.region_z`
+        of θavg and of θstd, with each channel's mean over the photo off. The last two say how far the corners stand
+        out where there is no content, in the maps of a constant photo of the same size and mean colour, in standard
+        deviations of the maps of the photo itself. NaN where the photo's map is constant.
     """
-    weights: dict[str, Callable[[], AbstractContextManager[object]]] = {
-        "trained": nullcontext,
-        "random": lambda: random_weights(model, seed),
-    }
     paddings: tuple[Padding, ...] = ("zeros", "reflect", "replicate")
     rows = []
-    for name, drawn in weights.items():
-        with drawn():
-            for padding in paddings:
-                with padded_with(model, padding):
-                    rows += [
-                        {"photo": key, "weights": name, "padding": padding} | _corners(model, photo)
-                        for key, photo in photos.items()
-                    ]
+    for name, drawn in {"trained": model, "random": random_weights(model, seed)}.items():
+        for padding in paddings:
+            padded = padded_with(drawn, padding)
+            rows += [
+                {"photo": key, "weights": name, "padding": padding} | _corners(padded, photo)
+                for key, photo in photos.items()
+            ]
     return pd.DataFrame(rows)
 
 
-def _corners(model: ASMNet, photo: npt.NDArray) -> dict[str, float]:  # type: ignore[type-arg]
-    maps = theta_maps(model.score_map(photo), center="channel")
-    return {"avg": region_z(maps.avg), "std": region_z(maps.std)}
+def _corners(model: ASMNet, photo: Photo) -> dict[str, float]:
+    mean_colour = photo.mean((0, 1)).round().astype(np.uint8)
+    photos = {"": photo, "_constant": np.tile(mean_colour, (*photo.shape[:2], 1))}
+    maps = {suffix: theta_maps(model.score_map(each), center="channel") for suffix, each in photos.items()}
+    return {
+        f"{name}{suffix}": _excess(getattr(each, name)) / _spread(getattr(maps[""], name))
+        for suffix, each in maps.items()
+        for name in ("avg", "std")
+    }
+
+
+def _excess(values: npt.NDArray[np.float32]) -> float:
+    return region_mean(values, "corners") - float(values.mean(dtype=np.float64))
+
+
+def _spread(values: npt.NDArray[np.float32]) -> float:
+    return float(values.std(dtype=np.float64)) if np.ptp(values) > 0 else float("nan")
 
 
 def padding_estimates(model: ASMNet, photos: Mapping[str, Photo], how: Resampling) -> list[Estimate]:
-    """Corner z of θavg and θstd for each pairing of weights and padding, means over photos; not tested."""
+    """Corner z of θavg and θstd for each pairing of weights and padding, means over photos; not tested.
+
+    Each with the row of a constant photo beside it; see `corner_z`.
+    """
+    kinds = {"": "σ of the map", "_constant": "σ of the photo's map"}
     rows = []
     for (weights, padding), group in corner_z(model, photos, how.seed).groupby(["weights", "padding"], sort=False):
-        for column in ("avg", "std"):
-            label = f"corner z of θ{column}, {weights} weights, {padding} padding"
-            rows.append(mean_estimate(label, group[column], how, effect="σ of the map", alternative=None))
+        for suffix, effect in kinds.items():
+            told = " on a constant photo" if suffix else ""
+            for name in ("avg", "std"):
+                label = f"corner z of θ{name}, {weights} weights{told}, {padding} padding"
+                rows.append(mean_estimate(label, group[name + suffix], how, effect=effect, alternative=None))
     return rows

@@ -1,16 +1,26 @@
 r"""Placement preference: where in a crop a model wants a region to stand, and the rule that this adds up to.
 
-A score is the mean over the crop of what each place reads, so what a region adds to it follows without running the
-network again. Let D_l be the contrast of channel l between the region, with the surroundings that its receptive
-field reaches, and the rest of the photo. A crop X of width w and height h in which the region's centroid
-:math:`\bar p` stands at (u, v) would get
+A score is the mean over the crop of what each place reads, so what a region adds to it by its place follows without
+running the network again. Let :math:`a_l` be the share of a crop that partition l covers. A pixel p that stood anywhere
+in the crop with equal chance would read :math:`c(p) = \sum_l a_l m_l(p)`, its content; what it reads beyond that in
+partition l is composition. Let D_l be the contrast of :math:`m_l - c` between the region, with the surroundings that
+its receptive field reaches, and the rest of the photo. For a crop X of width w and height h in which the region's
+centroid :math:`\bar p` stands at (u, v),
 
 .. math:: R(u, v) = \frac{1}{|X|} \sum_{p \in X} D_{l(p)}(p),
           \quad X = [\bar p_x - u w, \bar p_x + (1 - u) w] \times [\bar p_y - v h, \bar p_y + (1 - v) h] ,
 
-where the crop may leave the photo and D counts zero there. Channel offsets cancel in D. The reach matters: a network
-spreads a region's evidence over its receptive field and makes up for it around the region, so that channels
-averaged over the region alone mislead.
+is what the region adds to the crop's score beyond what it would add if each of its pixels read its content, whatever
+the place. The crop may leave the photo; D counts zero there. Channel offsets cancel in D.
+
+- Where all channels are alike but for offsets, the model knows no composition, and R is exactly 0. Content has to go
+  for that: near the rim the crop cuts the region off, so that content alone, of any model, makes a bump in the middle
+  of the crop plane, which resembles one rule or another.
+- Content weights partitions by their area, unlike θavg, which weights them alike. So R is 0 on average over the
+  crop plane where the region is cut nowhere, and the part that the rim cuts off counts as an average place, not as a
+  good or a bad one.
+- The reach matters: a network spreads a region's evidence over its receptive field and makes up for it around the
+  region, so that channels averaged over the region alone mislead.
 """
 
 from __future__ import annotations
@@ -22,14 +32,12 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import torch
 
 from asm_interp.analysis.expressivity import by_partition, ceiling, correlation
 from asm_interp.analysis.statistics import Resampling
 from asm_interp.data.planted import RULES, rule_grid
 from asm_interp.geometry.boxes import FloatArray, check_boxes
 from asm_interp.geometry.patterns import CompositionPattern
-from asm_interp.model.pooling import edges, grid_integrals
 from asm_interp.model.score_map import ScoreMap
 
 BoolArray = npt.NDArray[np.bool_]
@@ -114,7 +122,7 @@ def salient_region(saliency: npt.ArrayLike, share: float = 0.1) -> BoolArray:
 
 
 def contrast(score_map: ScoreMap, region: npt.ArrayLike, reach: float | None = REACH) -> tuple[FloatArray, FloatArray]:
-    """What each channel says of a region beyond the rest of the photo.
+    r"""What each channel says of a region, beyond its content and beyond the rest of the photo.
 
     Parameters
     ----------
@@ -127,11 +135,19 @@ def contrast(score_map: ScoreMap, region: npt.ArrayLike, reach: float | None = R
     Returns
     -------
     array of float64, [L, h, w]
-        The map minus each channel's mean over the rest of the photo (over the photo, if there is no rest); zero
-        in the rest.
+        :math:`m_l - \sum_k a_k m_k` with the areas a of the partitions, less each channel's mean of it over the rest
+        of the photo (over the photo, if there is no rest); zero in the rest. Exactly zero everywhere if the channels
+        are alike but for offsets, to the rounding of the map's float32.
     array of float64, [2]
         Centroid x, y of the region in map pixels.
+
+    Raises
+    ------
+    ValueError
+        If the region is malformed, empty or outside the photo, or the reach negative.
     """
+    if reach is not None and not reach >= 0:
+        raise ValueError(f"reach is at least 0, got {reach}")
     inside = region_mask(score_map, region)
     rows, columns = np.nonzero(inside)
     values = score_map.values.double().numpy()
@@ -141,8 +157,13 @@ def contrast(score_map: ScoreMap, region: npt.ArrayLike, reach: float | None = R
 
         near = distance_transform_edt(~inside) <= reach * min(inside.shape)
     rest = near if near.all() else ~near
-    level = values[:, rest].mean(axis=1)
-    return (values - level[:, None, None]) * near, np.array([columns.mean() + 0.5, rows.mean() + 0.5])
+    apart = values - values[0]  # channels that are alike leave exact zeros
+    apart -= np.tensordot(score_map.pattern.areas, apart, 1)
+    apart = (apart - apart[:, rest].mean(axis=1)[:, None, None]) * near
+    # Four values enter each difference, every one rounded to half an epsilon.
+    if np.abs(apart).max() <= 2 * np.finfo(np.float32).eps * np.abs(values).max():
+        apart[:] = 0
+    return apart, np.array([columns.mean() + 0.5, rows.mean() + 0.5])
 
 
 def placement_preference(
@@ -153,7 +174,7 @@ def placement_preference(
     sizes: Iterable[float] = SIZES,
     reach: float | None = REACH,
 ) -> FloatArray:
-    """What a region adds to a crop's score at every place of the crop; see the module for the formula.
+    """What a region adds to a crop's score by its place, at every place of the crop; the formula is the module's.
 
     Parameters
     ----------
@@ -171,40 +192,42 @@ def placement_preference(
     -------
     array of float64, [n, n]
         In units of the score, for the region's centroid at the centres of n × n equal cells of the crop, row 0 at
-        the top.
+        the top. Exactly 0 for a map whose channels are alike but for offsets.
 
     Raises
     ------
     ValueError
-        If the region is malformed, empty or outside the photo, or `n` or a size is not positive.
+        If the region is malformed, empty or outside the photo, `n` or a size is not positive, or the reach negative.
     """
     shares = np.array(list(sizes), dtype=np.float64)
     if n < 1 or not len(shares) or not (shares > 0).all():
         raise ValueError(f"n and sizes are positive, got n={n}, sizes={shares.tolist()}")
-    values, (x, y) = contrast(score_map, region, reach)
-    contrasts = torch.from_numpy(values)
+    contrasts, (x, y) = contrast(score_map, region, reach)
     return np.asarray(np.mean([_place(contrasts, x, y, share, n, score_map.pattern) for share in shares], axis=0))
 
 
-def _place(
-    contrasts: torch.Tensor, x: float, y: float, share: float, n: int, pattern: CompositionPattern
-) -> FloatArray:
+def _place(contrasts: FloatArray, x: float, y: float, share: float, n: int, pattern: CompositionPattern) -> FloatArray:
     """Scores [n, n] of crops of one size in which the point x, y stands at each place."""
-    places = (torch.arange(n, dtype=torch.float64) + 0.5) / n
-    sides = [share * side for side in contrasts.shape[1:]]
-
-    def borders(centre: float, axis: int) -> torch.Tensor:
-        """Borders of all crops' cells one after the other, [n * (cells + 1) + 1]; zero contrast beyond the photo."""
-        start = centre - places * sides[axis]
-        crops = edges(start, start + sides[axis], pattern.shape[axis]).clamp(0, contrasts.shape[axis + 1])
-        return torch.cat([crops.flatten(), crops[-1, -1:]])
-
+    _, height, width = contrasts.shape
     rows, columns = pattern.shape
-    integrals = grid_integrals(contrasts, borders(y, 0), borders(x, 1)).view(-1, n, rows + 1, n, columns + 1)
-    # The step from the last border of a crop to the first of the next is no cell.
-    members = torch.from_numpy(pattern.one_hot).double()
-    sums = torch.einsum("lvrus,lrs->vu", integrals[:, :, :rows, :, :columns], members)
-    return np.asarray(sums.numpy() / (sides[0] * sides[1]))
+    down, across = _held(y, share * height, n, rows, height), _held(x, share * width, n, columns, width)
+    read = np.zeros((columns, n, width))
+    for row, labels in enumerate(pattern.labels):
+        own, places = np.unique(labels, return_inverse=True)
+        read += (down[:, row] @ contrasts[own])[places]
+    sums = np.tensordot(read, across, axes=((0, 2), (1, 2)))
+    return np.asarray(sums / (share * height * share * width))
+
+
+def _held(centre: float, side: float, n: int, cells: int, n_pixels: int) -> FloatArray:
+    """Share of each pixel that each cell holds, along one axis, of n crops in which a point stands at each place.
+
+    Returns
+    -------
+    array of float64, [n, cells, n_pixels]
+    """
+    borders = centre + side * (np.arange(cells + 1) / cells - (np.arange(n)[:, None] + 0.5) / n)
+    return np.diff(np.clip(borders[..., None] - np.arange(n_pixels), 0, 1), axis=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,7 +237,8 @@ class LearnedRule:
     Attributes
     ----------
     map : array of float64, [n, n]
-        Mean over photos of the placement preference less its mean over the crop plane; row 0 at the top.
+        Mean over photos of the placement preference less its mean over the crop plane; row 0 at the top. All 0 for
+        a model without composition.
     ci_low, ci_high : array of float64, [n, n]
         Percentile interval of each cell, by resampling photos.
     n_photos : int
@@ -223,7 +247,8 @@ class LearnedRule:
         One row per named rule, the best first: rule, correlation of `map` with it, ci_low, ci_high (by
         resampling photos), partition_correlation (of the map's means over partitions with the rule), ceiling (the
         most that a map constant on partitions can reach on the same n × n cells) and of_ceiling, the ratio of
-        these two. `map` is smoother than partitions, as a region has an extent, and may exceed the ceiling.
+        these two. `map` is smoother than partitions, as a region has an extent, and may exceed the ceiling. A map
+        without composition has no correlation: NaN.
     """
 
     map: FloatArray
@@ -235,8 +260,9 @@ class LearnedRule:
 
     @cached_property
     def best(self) -> str:
-        """The named rule that the map correlates most with."""
-        return str(self.correlations["rule"].iloc[0])
+        """The named rule that the map correlates most with; "" for a model without composition."""
+        first = self.correlations.iloc[0]
+        return "" if np.isnan(first["correlation"]) else str(first["rule"])
 
 
 def learned_rule(
@@ -269,7 +295,7 @@ def learned_rule(
     Raises
     ------
     ValueError
-        If there is no photo, the photos' patterns differ, or a region or rule is none.
+        If there is no photo, the photos' patterns differ, a region or rule is none, or the reach negative.
     """
     sizes, how = tuple(sizes), how or Resampling()
     per_photo: list[FloatArray] = []

@@ -16,15 +16,19 @@ import pandas as pd
 
 from asm_interp.analysis.audit_verdicts import Grade
 from asm_interp.analysis.dose_response import HELD, line_fit
-from asm_interp.analysis.expressivity import by_partition, ceiling, correlation
-from asm_interp.analysis.graded_model import INSIDE, OUTSIDE, GradedModel, Key
+from asm_interp.analysis.expressivity import by_partition, ceiling
+from asm_interp.analysis.graded_model import INSIDE, OUTSIDE, GradedModel, Key, check_seeds
 from asm_interp.analysis.localisation import EXPLANATIONS, MEASURES
 from asm_interp.analysis.statistics import Resampling, fisher_mean, hierarchical_interval
 from asm_interp.data.planted import RULES, rule_grid
 from asm_interp.geometry.boxes import FloatArray
 from asm_interp.geometry.patterns import CompositionPattern
 
-_MAPS = {"theta_avg": "corner z", "theta_std": "corner concentration"}
+_MAPS: tuple[Key, ...] = (
+    ("theta_avg", "corner z"),
+    ("theta_std_centred", "corner concentration"),
+    ("theta_std", "corner concentration"),
+)
 
 
 @dataclass(frozen=True)
@@ -46,9 +50,25 @@ class _Group:
     def row(
         self, part: str, explanation: str, truth: str, estimate: float, low: float, high: float, **more: Any
     ) -> Grade:
-        rule, lam, beta = self.models[0].setting
-        own: dict[str, Any] = {"rule": rule, "lam": lam, "beta": beta, "n_seeds": len(self.models)}
+        own: dict[str, Any] = self.models[0].setting._asdict() | {"n_seeds": len(self.models)}
         return Grade(self.data, part, explanation, truth, estimate, low, high, **(own | more))
+
+    def limits(self, values: FloatArray) -> tuple[float, float]:
+        """Limits between which a share `how.level` of resampled values, or of random heads, lie."""
+        low, high = np.quantile(values, [(1 - self.how.level) / 2, (1 + self.how.level) / 2])
+        return float(low), float(high)
+
+    def over_seeds(self, by_seed: FloatArray, over_photos: tuple[float, float]) -> tuple[float, float]:
+        """Interval of a mean over seeds, [S], from that over photos, as `hierarchical_interval` has it of a mean."""
+        if len(by_seed) == 1:
+            return over_photos
+        from scipy.stats import t
+
+        mean = float(by_seed.mean())
+        spread = float(by_seed.std(ddof=1)) / len(by_seed) ** 0.5
+        seeds = float(t.ppf((1 + self.how.level) / 2, len(by_seed) - 1)) * spread
+        low, high = (float(np.hypot(mean - end, seeds)) for end in over_photos)
+        return mean - low, mean + high
 
     def values(self, key: Key) -> FloatArray:
         return np.array([model.measures[key] for model in self.models])
@@ -62,17 +82,25 @@ def audit_grades(data: str, models: Sequence[GradedModel], how: Resampling | Non
     data : str
         "shapes", "subjects", ...
     models : sequence of GradedModel
-        All measured on the same photos. Those with the same rule, λ and β are taken for seeds of one another.
+        All measured on the same photos. Those with the same rule, pattern, backbone, λ and β are taken for seeds of
+        one another.
     how : Resampling, optional
 
     Returns
     -------
     list of Grade
         Parts "model" (ranking accuracy), "localisation", "rule", "distractors"; "lambda" (changes from the least λ,
-        paired by seed and photo) where a rule and β come with several λ; "dose" where a rule and λ come with three
-        or more β.
+        paired by seed and photo) where models that are else alike come with several λ; "dose" where they come with
+        three or more β. Rows of random heads are what a head that learned nothing would have: the mean over heads
+        and models, and between which limits 95 % of them lie.
+
+    Raises
+    ------
+    ValueError
+        If two models have one setting and seed.
     """
     how = how or Resampling()
+    check_seeds((model.name, model.setting, model.seed) for model in models)
     ordered = sorted(models, key=lambda model: (model.setting, model.seed))
     groups = [_Group(data, tuple(own), how) for _, own in groupby(ordered, key=lambda model: model.setting)]
     grades = [grade for group in groups for grade in _own_grades(group)]
@@ -88,11 +116,21 @@ def _own_grades(group: _Group) -> Iterator[Grade]:
         for measure in MEASURES:
             if (explanation, measure) in measured:
                 yield group.grade("localisation", (explanation, measure))
-    if ("random_head", "auc") in measured:
-        null = group.values(("random_head", "auc"))
-        for explanation in ("theta_std", "theta_avg"):
-            gain = group.values((explanation, "auc")) - null
-            yield group.grade("localisation", (explanation, "auc"), gain, "auc over random_head")
+    if all(model.head_aucs.size for model in group.models):
+        heads = np.array([model.head_aucs for model in group.models])  # [S, H, N]
+        gains = group.values(("theta_std_centred", "auc"))[:, None] - heads
+        # A model's heads are its own, so that its mean over them is one draw of both; one model has its heads alone.
+        gain = gains[0] if len(gains) == 1 else gains.mean(axis=1)
+        key = ("theta_std_centred", "auc")
+        yield group.grade("localisation", key, gain, "auc over random heads")
+        known = ~np.isnan(heads).all(axis=(0, 1))
+        if known.any():
+            means = heads[..., known].mean(axis=-1)
+            limits = group.limits(means)
+            yield group.row(
+                "localisation", "random_head", "auc, range over heads", float(means.mean()), *limits,
+                n_photos=int(known.sum()),
+            )  # fmt: skip
     yield from _rule_grades(group)
     for truth in (OUTSIDE, INSIDE):
         if not np.isnan(group.values(("scores", truth))).all():
@@ -102,49 +140,59 @@ def _own_grades(group: _Group) -> Iterator[Grade]:
 def _rule_grades(group: _Group) -> Iterator[Grade]:
     """Recovery of the planted rule by the mean placement preference of each seed's model."""
     first, planes = group.models[0], np.array([model.preferences for model in group.models])
-    n_seeds, n_photos, n, _ = planes.shape
+    _, n_photos, n, _ = planes.shape
     if not n_photos:
         return
     rng = np.random.default_rng(group.how.seed)
     draws = rng.multinomial(n_photos, np.full(n_photos, 1 / n_photos), group.how.resamples) / n_photos
-    seeds = rng.multinomial(n_seeds, np.full(n_seeds, 1 / n_seeds), group.how.resamples) / n_seeds
-    partition = np.array([_mean_by_partition(one, first.pattern) for one in planes])
-    g, most = rule_grid(first.rule, n), ceiling(first.pattern, first.rule, n)
-    for truth, maps, unit in (("correlation with g", planes, 1.0), ("share of the ceiling", partition, most)):
-        flat = maps.reshape(n_seeds, n_photos, -1)
-        if unit == 0:  # a pattern of one partition
-            continue
-        own = np.array([_fits(one.mean(axis=0, keepdims=True), g)[0] for one in flat]) / unit
-        resampled = np.stack([_fits(draws @ one, g) for one in flat], axis=1) / unit
-        tails = [(1 - group.how.level) / 2, (1 + group.how.level) / 2]
-        low, high = np.quantile((resampled * seeds).sum(axis=1), tails)
-        yield group.row("rule", "placement preference", truth, float(own.mean()), low, high, n_photos=n_photos)
+    candidates = [first.rule, *(rule for rule in RULES if rule != first.rule)]
+    most = ceiling(first.pattern, first.rule, n)
+    heads = np.array([model.head_preferences for model in group.models]).reshape(-1, n, n)
+    own, null = (_by_partition(maps, first.pattern) for maps in (planes, heads))
+
+    def fit(maps: FloatArray) -> FloatArray:
+        return _fits(maps, candidates)[:, 0]
+
+    def share(maps: FloatArray) -> FloatArray:
+        return fit(maps) / most if most else np.full(len(maps), np.nan)  # a pattern of one partition can fit nothing
+
+    def margin(maps: FloatArray) -> FloatArray:
+        fits = _fits(maps, candidates)
+        return np.asarray(fits[:, 0] - fits[:, 1:].max(axis=1))
+
+    def row(truth: str, estimate: float, low: float, high: float) -> Grade:
+        return group.row("rule", "placement preference", truth, estimate, low, high, n_photos=n_photos)
+
+    for truth, maps, of_heads, measure in (
+        ("correlation with g", planes, heads, fit),
+        ("share of the ceiling, by partition", own, null, share),
+        ("margin over the next rule", planes, heads, margin),
+    ):
+        by_seed = measure(maps.mean(axis=1))
+        resampled = np.mean([measure(np.tensordot(draws, one, 1)) for one in maps], axis=0)
+        yield row(truth, float(by_seed.mean()), *group.over_seeds(by_seed, group.limits(resampled)))
+        if len(heads):
+            values = measure(of_heads)
+            yield row(f"{truth}; random heads", float(values.mean()), *group.limits(values))
     yield group.row("rule", "pattern", "ceiling", most, np.nan, np.nan, n_photos=0)
-    candidates = [*RULES, *([] if first.rule in RULES else [first.rule])]
-    named = [_named(one.mean(axis=0), candidates) == first.rule for one in planes]
-    yield group.row(
-        "rule", "placement preference", "right rule named", float(np.mean(named)), *share_interval(sum(named), n_seeds),
-        n_photos=n_photos,
-    )  # fmt: skip
+    for truth, each in (("right rule named", planes.mean(axis=1)), ("right rule named; random heads", heads)):
+        if len(each):
+            named = int((margin(each) > 0).sum())
+            yield row(truth, named / len(each), *share_interval(named, len(each)))
 
 
-def _mean_by_partition(planes: FloatArray, pattern: CompositionPattern) -> FloatArray:
-    return np.array([by_partition(plane, pattern) for plane in planes])
+def _by_partition(maps: FloatArray, pattern: CompositionPattern) -> FloatArray:
+    """Maps [..., n, n] with their means over the pattern's partitions in place of their values."""
+    return np.array([by_partition(one, pattern) for one in maps.reshape(-1, *maps.shape[-2:])]).reshape(maps.shape)
 
 
-def _fits(maps: FloatArray, g: FloatArray) -> FloatArray:
-    """Correlation of maps [B, n²] with a rule [n, n], [B]; 0 for a constant map, which says nothing."""
-    return np.nan_to_num([correlation(one, g) for one in maps.reshape(len(maps), *g.shape)])
-
-
-def _named(plane: FloatArray, rules: Sequence[str]) -> str:
-    """Rule that a map correlates most with; "" for a constant map."""
-    fits = _fits_of(plane, rules)
-    return "" if np.isnan(fits).all() else rules[int(np.nanargmax(fits))]
-
-
-def _fits_of(plane: FloatArray, rules: Sequence[str]) -> FloatArray:
-    return np.array([correlation(plane, rule_grid(rule, len(plane))) for rule in rules])
+def _fits(maps: FloatArray, rules: Sequence[str]) -> FloatArray:
+    """Correlations of maps [B, n, n] with rules, [B, R]; 0 for a constant map, which says nothing."""
+    flat = maps.reshape(len(maps), -1)
+    planes = np.array([rule_grid(rule, maps.shape[-1]).ravel() for rule in rules])
+    flat, planes = (each - each.mean(axis=1, keepdims=True) for each in (flat, planes))
+    norms = np.linalg.norm(flat, axis=1)[:, None] * np.linalg.norm(planes, axis=1)
+    return np.asarray(np.divide(flat @ planes.T, norms, out=np.zeros(norms.shape), where=norms > 0))
 
 
 def share_interval(count: int, n: int, level: float = 0.95) -> tuple[float, float]:
@@ -162,12 +210,17 @@ def share_interval(count: int, n: int, level: float = 0.95) -> tuple[float, floa
 
 
 def _lambda_grades(groups: Sequence[_Group]) -> Iterator[Grade]:
-    """Paired changes from the least λ, at the same rule, β and seeds."""
+    """Paired changes from the least λ, of models that are else alike, seed by seed."""
     keys = [(explanation, "auc") for explanation in EXPLANATIONS if explanation in ("theta_std", "theta_avg")]
-    keys += [("scores", "ranking accuracy"), *_MAPS.items(), *(("scores", f"corners, {held} held") for held in HELD)]
+    keys += [
+        ("scores", "ranking accuracy"),
+        ("theta_std", "gauge share"),
+        *_MAPS,
+        *(("scores", f"corners, {held} held") for held in HELD),
+    ]
     for group in groups:
-        rule, _, beta = group.models[0].setting
-        rivals = [other for other in groups if other.models[0].setting[::2] == (rule, beta)]
+        own = group.models[0].setting
+        rivals = [other for other in groups if other.models[0].setting._replace(lam=own.lam) == own]
         least = min(rivals, key=lambda other: other.models[0].lam)
         before = {model.seed: model for model in least.models}
         paired = _Group(group.data, tuple(m for m in group.models if m.seed in before), group.how)
@@ -182,8 +235,8 @@ def _lambda_grades(groups: Sequence[_Group]) -> Iterator[Grade]:
 
 def _dose_grades(groups: Sequence[_Group]) -> Iterator[Grade]:
     """Response of corner statistics of models to the β of their worlds, over the seeds that every β has."""
-    keys = [*(("scores", f"corners, {held} held") for held in HELD), *_MAPS.items()]
-    for _, together in groupby(groups, key=lambda group: group.models[0].setting[:2]):
+    keys = [*(("scores", f"corners, {held} held") for held in HELD), *_MAPS]
+    for _, together in groupby(groups, key=lambda group: group.models[0].setting._replace(beta=0)):
         doses = list(together)
         common = set.intersection(*({model.seed for model in group.models} for group in doses))
         if len(doses) < 3 or not common:
@@ -197,6 +250,7 @@ def _dose_grades(groups: Sequence[_Group]) -> Iterator[Grade]:
             last = shared[-1]
             slopes = line_fit(betas, values).slopes
             yield last.grade("dose", key, slopes, f"{key[1]}: slope", beta=np.nan)
+            yield shared[0].grade("dose", key, truth=f"{key[1]}: response at β = {betas[0]:g}", beta=np.nan)
             fit = line_fit(betas, responses)
             yield last.row("dose", key[0], f"{key[1]}: R²", fit.r_squared, np.nan, np.nan, beta=np.nan,
                            n_photos=values.shape[1])  # fmt: skip
@@ -216,17 +270,20 @@ def simulation_grades(data: str, rule: str, simulated: pd.DataFrame, n_photos: i
     Returns
     -------
     list of Grade
-        For each statistic its slope over β (interval over worlds), R² of a line through all worlds, and how often it
-        rejects at 5 % where β = 0: two-sided, and in favour of corners.
+        For each statistic its slope over β and its response at β = 0 (intervals over worlds), R² of a line through all
+        worlds, and how often it rejects at 5 % where β = 0: two-sided, and in favour of corners.
     """
     grades = []
     for held, own in simulated.groupby("held", sort=False):
         responses = own.pivot(index="world", columns="beta", values="response")
         fit = line_fit(responses.columns.to_numpy(np.float64), responses.to_numpy())
         worlds = _Worlds(data, rule, f"corners, {held} held", len(responses), n_photos)
-        grades += [worlds.grade("slope", float(fit.slopes.mean()), *np.quantile(fit.slopes, [0.025, 0.975]))]
-        grades += [worlds.grade("R²", fit.r_squared, np.nan, np.nan)]
         null = own[own["beta"] == 0]
+        for truth, values in (("slope", fit.slopes), ("response at β = 0", null["response"])):
+            if len(values):
+                low, high = np.quantile(values, [0.025, 0.975])
+                grades.append(worlds.grade(truth, float(values.mean()), low, high))
+        grades.append(worlds.grade("R²", fit.r_squared, np.nan, np.nan))
         for truth, column in (("alarms at β = 0", "p"), ("alarms at β = 0, in favour of corners", "p_greater")):
             alarms = int((null[column] < 0.05).sum())
             if len(null):

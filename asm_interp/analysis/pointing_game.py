@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from asm_interp.analysis.saliency_metrics import degeneracy
 from asm_interp.analysis.statistics import bootstrap_interval
 from asm_interp.data.photo import resize_photo
 
@@ -85,8 +86,8 @@ def pointing_game(
     -------
     DataFrame
         map (the last two rows are "centre" and "chance"), hit_rate, ci_low, ci_high, over_centre (mean paired
-        difference to the centre), over_centre_low, over_centre_high, degenerate (constant maps, which count as
-        chance) and n_photos.
+        difference to the centre), over_centre_low, over_centre_high, degenerate (maps that are constant, which count
+        as chance, or hold a value that is not finite) and n_photos.
 
     Raises
     ------
@@ -128,7 +129,7 @@ def pointing_game(
                 "over_centre": kept.mean() if len(kept) else np.nan,
                 "over_centre_low": gain_low,
                 "over_centre_high": gain_high,
-                "degenerate": sum(bool(np.ptp(values) == 0) for values in maps.get(name, ())),
+                "degenerate": sum(bool(degeneracy(values)) for values in maps.get(name, ())),
                 "n_photos": len(valid),
             }
         )

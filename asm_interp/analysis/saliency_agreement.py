@@ -207,10 +207,10 @@ def _each(
     share: float,
     seed: int,
 ) -> Iterator[pd.DataFrame]:
+    null = random_head(model, seed)
     for name, photo in photos:
         maps = _theta(model.score_map(photo))
-        with random_head(model, seed) as null:
-            maps |= {RANDOM_HEAD + key: values for key, values in _theta(null.score_map(photo)).items()}
+        maps |= {RANDOM_HEAD + key: values for key, values in _theta(null.score_map(photo)).items()}
         table = photo_agreement(maps, saliency(photo), pool.others(name), share)
         table.insert(0, "photo", name)
         yield table

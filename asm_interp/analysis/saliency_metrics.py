@@ -115,7 +115,7 @@ def weighted_auc(values: npt.ArrayLike, positive: npt.ArrayLike, negative: npt.A
     Returns
     -------
     float
-        In [0, 1]; NaN if there is no positive or no negative pixel.
+        In [0, 1]; NaN if there is no positive or no negative pixel, or a value is NaN.
 
     Examples
     --------
@@ -123,6 +123,8 @@ def weighted_auc(values: npt.ArrayLike, positive: npt.ArrayLike, negative: npt.A
     0.625
     """
     levels, place = np.unique(np.asarray(values, dtype=np.float64), return_inverse=True)
+    if np.isnan(levels[-1:]).any():  # NaN is sorted last
+        return float("nan")
     p, n = (
         np.bincount(place.ravel(), np.asarray(weight, dtype=np.float64).ravel(), len(levels))
         for weight in (positive, negative)

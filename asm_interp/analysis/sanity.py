@@ -137,8 +137,7 @@ def randomisation_cascade(
             rows.append({"photo": photo, "map": name, "layer": layer, "depth": depth, "seed": seed, **similarity})
 
     for seed in seeds:
-        with random_head(randomised(model, [], seed), seed) as null:
-            compare(null, RANDOM_HEAD, 0, seed)
+        compare(random_head(model, seed), RANDOM_HEAD, 0, seed)
         for depth, layer in enumerate(names, start=1):
             compare(randomised(model, names[:depth] if cascade else [layer], seed), layer, depth, seed)
     return pd.DataFrame(rows)

@@ -8,10 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
-from asm_interp.analysis.graded_model import GradedModel, grade_model, removals
+from asm_interp.analysis.graded_model import HEADS, GradedModel, Setting, check_seeds, grade_model, removals
 from asm_interp.data.planted import PlantedWorld, Weights, shapes_world, subjects_world
 from asm_interp.data.scenes import KeptScenes, ShapeScenes
 from asm_interp.model.checkpoint import CheckpointError, find, list_checkpoints, load, read_card
+
+FAMILIES = {
+    "shapes": ("shapes-lambda-0", "shapes-lambda-0.1"),
+    "subjects": ("photos-lambda-0", "photos-lambda-0.1", "photos-lambda-1"),
+}
+"""Shipped checkpoints that differ in λ alone, by data: graded where none is named."""
 
 _OF_WORLD = ("n_crops", "crops", "best_share", "share_width", "best_area")
 
@@ -70,6 +76,13 @@ class Bench:
         return replace(self.world, rule=world["rule"], weights=Weights(**world["weights"]), **options)
 
 
+def _setting(path: Path, world: PlantedWorld) -> tuple[Setting, int]:
+    """Setting and seed of a checkpoint, from its card."""
+    card = read_card(path)
+    setting = Setting(world.rule, card["pattern"], card["backbone"], float(card["lambda"]), world.weights.corners)
+    return setting, int(card["seed"])
+
+
 def shipped_models(data: str) -> list[Path]:
     """Checkpoints at hand that were trained on a kind of planted world.
 
@@ -101,14 +114,21 @@ def grade_models(
         Names or paths; what each was trained on stands in its card.
     explained_rule : str, optional
         Only models of worlds with this rule and no corner preference have all their maps graded and distractors
-        removed, which takes most of the time; left out, all have.
+        removed, which takes most of the time; left out, all have. Random heads stand beside these, and beside all
+        models without corner preference.
     advance : callable, optional
         Called with each model's name when it is done.
+
+    Raises
+    ------
+    ValueError
+        If two checkpoints have one setting and seed, or one is faulty.
     """
+    paths = [Path(find(name)) for name in checkpoints]
+    check_seeds((path.stem, *_setting(path, bench.world_of(path))) for path in paths)
     removed = list(removals(bench.drawn, range(len(bench.world)))) if bench.drawn else []
     graded = []
-    for name in checkpoints:
-        path = find(name)
+    for path in paths:
         world, model = bench.world_of(path), load(path)
         explain = explained_rule is None or (world.rule == explained_rule and world.weights.corners == 0)
         graded.append(
@@ -119,6 +139,7 @@ def grade_models(
                 lam=float(model.card["lambda"]),
                 seed=int(model.card["seed"]),
                 explain=explain,
+                heads=HEADS if explain or world.weights.corners == 0 else 0,  # rules have bars at β = 0 alone
                 removed=removed if explain else (),
             )
         )

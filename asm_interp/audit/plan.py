@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from asm_interp.analysis.dose_response import BETAS
 from asm_interp.data.planted import RULES
 from asm_interp.sweep.grid import Axes, grid
 from asm_interp.sweep.run import is_finished
@@ -25,19 +24,17 @@ class Plan:
     Attributes
     ----------
     rules : tuple of str
-        Worlds, each with all seeds, at the base configuration's λ. Its own rule comes in also if it is not among them.
+        Worlds, at the base configuration's λ. Its own rule comes in also if it is not among them.
     lambdas, betas : tuple of float
-        On the base's rule, with the first `few` seeds: corner preferences at the base's λ, and the other λ without
-        and with the largest preference.
+        On the base's rule: corner preferences at the base's λ, and the other λ without and with the largest preference.
     seeds : tuple of int
-    few : int
+        Of each world and λ; intervals of fewer than five are too narrow.
     """
 
     rules: tuple[str, ...] = tuple(RULES)
     lambdas: tuple[float, ...] = (0.0,)
-    betas: tuple[float, ...] = BETAS
+    betas: tuple[float, ...] = (0.0, 0.2, 0.4)
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
-    few: int = 2
 
 
 def training_runs(base: TrainConfig, plan: Plan) -> list[TrainConfig]:
@@ -50,17 +47,17 @@ def training_runs(base: TrainConfig, plan: Plan) -> list[TrainConfig]:
     """
     runs: dict[str, TrainConfig] = {}
 
-    def add(rule: str, beta: float, lambdas: tuple[float, ...], seeds: tuple[int, ...]) -> None:
+    def add(rule: str, beta: float, lambdas: tuple[float, ...]) -> None:
         entries = base.model_dump() | {"rule": rule, "weights": base.weights | {"corners": beta}}
         axes = Axes((base.pattern,), lambdas)
-        for run in grid(read_config(**entries), axes, seeds, f"{base.data}-{rule}-beta-{beta:g}"):
+        for run in grid(read_config(**entries), axes, plan.seeds, f"{base.data}-{rule}-beta-{beta:g}"):
             runs[run.name] = run
 
     for rule in dict.fromkeys((base.rule, *plan.rules)):
-        add(rule, 0.0, (base.lam,), plan.seeds)
+        add(rule, 0.0, (base.lam,))
     for beta in plan.betas:
         lambdas = (base.lam, *plan.lambdas) if beta in (0.0, max(plan.betas)) else (base.lam,)
-        add(base.rule, beta, lambdas, plan.seeds[: plan.few])
+        add(base.rule, beta, lambdas)
     return list(runs.values())
 
 

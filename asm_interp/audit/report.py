@@ -94,8 +94,9 @@ def _or_dash(value: float) -> str:
 
 
 def world_name(row: dict[Any, Any]) -> str:
-    """Rule and corner preference of a row of the table."""
-    return row["rule"] if math.isnan(row["beta"]) else f"{row['rule']}, β {row['beta']:g}"
+    """Rule, pattern, backbone and corner preference of a row of the table, as far as it has them."""
+    told = [row["rule"], row["pattern"], row["backbone"], "" if math.isnan(row["beta"]) else f"β {row['beta']:g}"]
+    return ", ".join(each for each in told if each)
 
 
 def estimate_text(row: dict[Any, Any]) -> str:

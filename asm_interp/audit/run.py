@@ -10,7 +10,7 @@ from pathlib import Path
 from asm_interp.analysis.dose_response import simulate
 from asm_interp.analysis.planted_audit import audit_grades, simulation_grades
 from asm_interp.analysis.statistics import Resampling
-from asm_interp.audit.bench import Bench, grade_models, shipped_models
+from asm_interp.audit.bench import FAMILIES, Bench, grade_models
 from asm_interp.audit.plan import Plan, train_models
 from asm_interp.audit.report import Audit
 from asm_interp.training.config import TrainConfig
@@ -46,7 +46,7 @@ def run_audit(
     plan : Plan, optional
         Which models are trained.
     checkpoints : sequence of str or path
-        Graded instead of training; left out where none is trained, those at hand of each kind of data.
+        Graded instead of training; left out where none is trained, `asm_interp.audit.bench.FAMILIES`.
     n_photos, n_worlds : int
         Held-out photos, and simulated annotations of them.
     seed : int
@@ -79,7 +79,7 @@ def run_audit(
                 paths, failed = train_models(base, plan or Plan(), out / "models", jobs=jobs, quiet=quiet)
             found.failed.update(failed)
         else:
-            paths = [Path(name) for name in checkpoints] or shipped_models(kind)
+            paths = [Path(name) for name in checkpoints or FAMILIES[kind]]
         with _timed(found, f"{kind}: grading"), bar(len(paths)) as advance:
             rule = base.rule if base is not None and trains else None
             models = grade_models(bench, paths, explained_rule=rule, advance=advance)

@@ -189,6 +189,19 @@ def test_attributions_leave_no_trace(tiny: asm.ASMNet, photo: np.ndarray, method
 
 
 @pytest.mark.parametrize("method", METHODS)
+def test_the_model_is_as_others_know_it_while_it_is_attributed(
+    tiny: asm.ASMNet, photo: np.ndarray, method: Callable[..., Attribution]
+) -> None:
+    seen = []
+    hook = tiny.register_forward_pre_hook(lambda *_: seen.append(state(tiny)))
+    before = state(tiny)
+    method(tiny, photo, BOX)
+    hook.remove()
+    assert seen
+    assert all(each == before for each in seen)
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_an_exception_inside_leaves_no_trace(
     tiny: asm.ASMNet, photo: np.ndarray, method: Callable[..., Attribution], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -266,6 +279,19 @@ def test_a_crop_too_small_for_its_partitions_gives_them_nothing(linear: asm.ASMN
     assert (small.partitions.loc[empty, "attribution"] == 0).all()
 
 
+@pytest.mark.parametrize("box", [[100, 100, 102, 102], [0, 0, 1, 1], [511, 511, 512, 512], [100.2, 0, 101.2, 512]])
+def test_boxes_thinner_than_a_pixel_of_the_input_have_their_score(tiny: asm.ASMNet, box: list[float]) -> None:
+    large = np.random.default_rng(0).integers(0, 256, (512, 512, 3), dtype=np.uint8)
+    expected = asm.crop_scores(tiny.score_map(large), [box])[0]
+    for method in METHODS:
+        found = method(tiny, large, box)
+        assert found.score == pytest.approx(expected, abs=1e-5)
+        assert found.box.tolist() == box
+        assert np.isfinite(found.values).all()
+    with pytest.raises(ValueError, match=r"sides are at least one photo pixel; row 0 is \[0.0, 0.0, 0.9, 5.0\]"):
+        feature_ablation(tiny, large, [0, 0, 0.9, 5])
+
+
 def test_faulty_calls_are_named(linear: asm.ASMNet, photo: np.ndarray) -> None:
     with pytest.raises(ValueError, match="no baseline 'black'; there are mean, blur, grey"):
         integrated_gradients(linear, photo, BOX, baseline="black")  # type: ignore[arg-type]
@@ -275,6 +301,8 @@ def test_faulty_calls_are_named(linear: asm.ASMNet, photo: np.ndarray) -> None:
         shapley_values(linear, photo, BOX, memory_bytes=0)
     with pytest.raises(ValueError, match="at least 1"):
         shapley_values(linear, photo, BOX, permutations=0)
+    with pytest.raises(ValueError, match="steps is at least 1, got 0"):
+        integrated_gradients(linear, photo, BOX, steps=0)
     with pytest.raises(ValueError, match="window is at most"):
         occlusion(linear, photo, BOX, window=16, stride=17)
     with pytest.raises(ValueError, match="not among its modules"):

@@ -1,11 +1,13 @@
 """A data set's analysis: the same however it is cut, shared or interrupted, and no larger for more photos."""
 
 import gc
+import hashlib
 import json
 import os
 import subprocess
 import sys
 import tracemalloc
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -209,6 +211,29 @@ def test_a_folder_of_another_analysis_is_refused(model: asm.ASMNet, folder: Path
         whole(model, folder, tmp_path)
 
 
+@pytest.mark.parametrize("change", ["replace", "delete", "create"])
+def test_photos_that_changed_since_are_noticed(model: asm.ASMNet, tmp_path: Path, change: str) -> None:
+    paths = {name: tmp_path / name for name in ("a.png", "b.png")}
+    for path in list(paths.values())[: 1 if change == "create" else 2]:
+        Image.new("RGB", (64, 48), "grey").save(path)
+    analyse = partial(analyse_photos, model, paths, tmp_path / "out", part_size=1, shard=Shard())
+    result = analyse()
+    assert result is not None
+    digests = [hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else "" for path in paths.values()]
+    assert result.photos()["sha256"].tolist() == digests
+    before, seen = paths["a.png"].stat(), []
+    paths["a.png"].write_bytes(paths["a.png"].read_bytes())  # another time, the same photo
+    os.utime(paths["a.png"], ns=(before.st_atime_ns, before.st_mtime_ns + 10**9))
+    assert analyse(advance=seen.append) is not None
+    assert seen == ["a.png", "b.png"]
+    if change == "delete":
+        paths["b.png"].unlink()
+    else:
+        Image.new("RGB", (64, 48), "black").save(paths["b.png"])
+    with pytest.raises(ValueError, match=r"b\.png has changed since .*out was begun; choose another folder"):
+        analyse()
+
+
 def peak(model: asm.ASMNet, folder: Path, out: Path, n_photos: int) -> int:
     photo = next(iter(find_photos(folder).values()))
     photos = {f"{number:04}": photo for number in range(n_photos)}
@@ -241,8 +266,41 @@ def test_measures_of_the_grid_are_those_of_the_map() -> None:
         assert measures[f"std_concentration_{region}"] == pytest.approx(concentration(theta.std, region), abs=1e-5)
         assert measures[f"avg_z_{region}"] == pytest.approx(region_z(theta.avg, region), abs=1e-5)
     np.testing.assert_allclose(maps["std_ratio"], to_grid(theta.std / theta.std.mean()), rtol=1e-5)
+    for axis, side, found in zip("yx", (64, 96), np.unravel_index(theta.std.argmax(), (64, 96)), strict=True):
+        assert measures[f"std_peak_{axis}"] == (found + 0.5) / side
     box = np.array([measures[f"best_{end}"] for end in ("x1", "y1", "x2", "y2")]) * [900, 600, 900, 600]
     assert asm.crop_scores(score_map.centred(), [box])[0] == pytest.approx(measures["best_score"], abs=1e-6)
+
+
+@pytest.mark.parametrize("spread", [0.0, 1e-3, 1.0, 100.0])
+def test_measures_of_the_paper_are_those_of_its_maps(spread: float) -> None:
+    random = torch.Generator().manual_seed(0)
+    offsets = 3 + spread * torch.randn(12, 1, 1, generator=random)
+    values = torch.randn(12, 64, 96, generator=random) + offsets
+    score_map = asm.ScoreMap(values, asm.patterns.get("cross-rectangle"), (600, 900))
+    measures, maps = photo_measures(score_map)
+    theta = asm.theta_maps(score_map)
+    np.testing.assert_allclose(maps["avg_paper"], to_grid(theta.avg), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(maps["std_paper"], to_grid(theta.std), rtol=1e-5)
+    assert measures["avg_paper_mean"] == pytest.approx(theta.avg.mean(), rel=1e-5)
+    assert measures["std_paper_mean"] == pytest.approx(theta.std.mean(), rel=1e-5)
+    assert measures["std_paper_sd"] == pytest.approx(theta.std.std(), rel=1e-4)
+    for region in ("corners", "border", "centre"):
+        expected = concentration(theta.std, region)
+        assert measures[f"std_paper_concentration_{region}"] == pytest.approx(expected, abs=1e-5)
+    for name, each in (("avg", theta.avg), ("std_paper", theta.std)):
+        row, column = int(measures[f"{name}_peak_y"] * 64), int(measures[f"{name}_peak_x"] * 96)
+        assert each[row, column] == pytest.approx(each.max(), rel=1e-5)
+
+
+def test_offsets_alone_make_an_even_map_of_the_paper_and_none_without_them() -> None:
+    offsets = torch.tensor([-1.0, 0, 0, 3]).view(4, 1, 1).expand(4, 64, 96).contiguous()
+    measures, maps = photo_measures(asm.ScoreMap(offsets, asm.patterns.get("grid:2x2"), (600, 900)))
+    assert (measures["std_mean"], measures["std_paper_mean"]) == (0, pytest.approx(1.5))
+    assert measures["std_paper_concentration_corners"] == pytest.approx(0, abs=1e-9)
+    assert np.isnan([measures[f"{name}_peak_x"] for name in ("avg", "std", "std_paper")]).all()
+    np.testing.assert_allclose(maps["std_paper"], 1.5)
+    np.testing.assert_allclose(maps["avg_paper"], 0.5)
 
 
 @pytest.mark.parametrize("value", [0.0, 0.1, -1e6])
@@ -250,7 +308,8 @@ def test_a_constant_map_has_a_row_with_gaps(value: float) -> None:
     flat = asm.ScoreMap(torch.full((4, 64, 96), value), asm.patterns.get("grid:2x2"), (600, 900))
     measures, maps = photo_measures(flat)
     assert (measures["std_mean"], measures["best_area"]) == (0, pytest.approx(1, abs=1))
-    assert all(np.isnan(measures[name]) for name in MEASURES if name.startswith(("avg_z", "std_conc", "std_gini")))
+    undefined = ("avg_z", "std_conc", "std_gini", "std_paper_conc", "avg_peak", "std_peak", "std_paper_peak")
+    assert all(np.isnan(measures[name]) for name in MEASURES if name.startswith(undefined))
     assert np.isnan(maps["avg_z"]).all()
     assert (maps["std"] == 0).all()
 

@@ -8,6 +8,8 @@ import asm_interp as asm
 from asm_interp.analysis.attribution import integrated_gradients
 from asm_interp.analysis.crop_input import crop_input
 from asm_interp.analysis.faithfulness import curve_areas, infidelity, max_sensitivity, perturbation_curves
+from asm_interp.data.saliency import spectral_residual
+from asm_interp.model.backbones import ImageNetStd
 
 from .linear_model import linear_model, slopes
 
@@ -98,23 +100,41 @@ def test_infidelity_of_the_true_effect_is_zero_whatever_its_scale(model, photo, 
 
 
 def test_sensitivity_of_a_linear_model(model, photo) -> None:  # type: ignore[no-untyped-def]
-    assert max_sensitivity(model, photo, BOX, "gradient") == 0
     slope = torch.from_numpy(slopes(crop_input(model, photo, BOX)))
     image = crop_input(model, photo, BOX).image
-    own = max_sensitivity(model, photo, BOX, lambda images: (images * slope).sum(1), radius=0.1, n_samples=8)
+    own = {"effect": lambda images: (images * slope).sum(1)}
+    found, double = (
+        max_sensitivity(model, photo, BOX, own, radius=radius, n_samples=8).set_index("explanation")["sensitivity"]
+        for radius in (0.1, 0.2)
+    )
+    assert list(found.index) == ["effect", "theta_avg", "theta_std", "gradient", "saliency", "random"]
+    assert found["gradient"] == 0
     # The largest change that noise of this radius can make, over the map's own size.
     bound = 0.1 * slope.abs().sum(0).norm() / (image[0] * slope).sum(0).norm()
-    assert 0.2 * bound < own < bound
-    double = max_sensitivity(model, photo, BOX, lambda images: (images * slope).sum(1), radius=0.2, n_samples=8)
-    assert double == pytest.approx(2 * own, rel=1e-9)
-    assert 0 < max_sensitivity(model, photo, BOX, "theta_avg", memory_bytes=1) < 0.1
+    assert 0.2 * bound < found["effect"] < bound
+    assert double["effect"] == pytest.approx(2 * found["effect"], rel=1e-9)
+    small = max_sensitivity(model, photo, BOX, own, radius=0.1, n_samples=8, memory_bytes=1)
+    np.testing.assert_allclose(small["sensitivity"], found, rtol=1e-9)  # in turns, the same draws
+
+
+def test_sensitivity_of_saliency_and_of_random_maps(model, photo) -> None:  # type: ignore[no-untyped-def]
+    found = max_sensitivity(model, photo, BOX, n_samples=8).set_index("explanation")["sensitivity"]
+    assert found["random"] == pytest.approx(2**0.5, rel=0.05)
+    crop = crop_input(model, photo, BOX)  # the photo as it is: the network's input has its size
+    own = spectral_residual(photo).astype(np.float64)
+    torch.manual_seed(0)
+    noise = torch.empty(8, *crop.image.shape[1:]).uniform_(-0.02, 0.02)
+    colours = torch.tensor(ImageNetStd).view(3, 1, 1) * noise + torch.from_numpy(photo / 255).permute(2, 0, 1)
+    noisy = (255 * colours).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).numpy()
+    changes = [np.linalg.norm(spectral_residual(each) - own) / np.linalg.norm(own) for each in noisy]
+    assert found["saliency"] == pytest.approx(max(changes), rel=1e-2)
 
 
 def test_no_trace(model, photo, effect) -> None:  # type: ignore[no-untyped-def]
     model.train()
     before = [(p.requires_grad, p.grad is None, p.detach().numpy().tobytes()) for p in model.parameters()]
     generator = torch.get_rng_state()
-    max_sensitivity(model, photo, BOX, "theta_std", n_samples=2)
+    max_sensitivity(model, photo, BOX, n_samples=2)
     infidelity(model, photo, BOX, {"effect": effect}, n_samples=2, n_random=0)
     perturbation_curves(model, photo, BOX, {"effect": effect}, cells=2, steps=2, n_random=1)
     assert all(module.training for module in model.modules())
@@ -132,5 +152,8 @@ def test_faulty_calls_are_named(model, photo, effect) -> None:  # type: ignore[n
         infidelity(model, photo, [0, 0, 8, 8], {"x": effect})
     with pytest.raises(ValueError, match="steps"):
         perturbation_curves(model, photo, BOX, {"x": effect}, cells=2, steps=5)
-    with pytest.raises(ValueError, match="no explanation 'lime'; there are theta_avg"):
-        max_sensitivity(model, photo, BOX, "lime")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="maps cannot be called random, saliency: these are measured anyway"):
+        max_sensitivity(model, photo, BOX, dict.fromkeys(("saliency", "random", "own"), lambda images: images[:, 0]))
+    for radius in (0, -1, np.nan, np.inf):
+        with pytest.raises(ValueError, match="radius positive"):
+            max_sensitivity(model, photo, BOX, radius=radius)

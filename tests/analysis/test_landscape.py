@@ -57,6 +57,8 @@ def test_faults() -> None:
         (60, 1.0, "does not fit"),
         (0.5, None, "thinner than 1 px"),
         (20, 0.0, "aspect is above 0, got 0"),
+        (float("nan"), 1.0, "does not fit"),
+        (20, float("nan"), "aspect is above 0, got nan"),
     ):
         with pytest.raises(ValueError, match=message):
             score_landscape(random_map(), width, aspect)

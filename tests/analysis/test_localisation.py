@@ -13,8 +13,10 @@ from asm_interp.analysis.localisation import (
     explanation_maps,
     gradient_map,
     localisation,
+    random_heads,
     relevance_mass,
 )
+from asm_interp.analysis.null_maps import random_head
 from asm_interp.data.planted import shapes_world
 
 MASK = np.zeros((20, 30), bool)
@@ -33,6 +35,16 @@ def test_an_inverted_map() -> None:
 def test_a_constant_map_is_chance() -> None:
     found = localisation(np.full(MASK.shape, -7.0), MASK, tolerance=0)
     assert found == {"auc": 0.5, "pointing": pytest.approx(SHARE), "mass": pytest.approx(SHARE)}
+
+
+def test_maps_with_nan_have_no_grade() -> None:
+    assert all(np.isnan(value) for value in localisation(np.full((20, 30), np.nan), MASK).values())
+    some = MASK * 1.0
+    some[0, 0] = np.nan
+    found = localisation(some, MASK)
+    assert np.isnan([found["auc"], found["mass"]]).all()
+    assert found["pointing"] == 1  # among the pixels that have a value
+    assert np.isnan(relevance_mass([[np.inf, 1.0]], [[True, False]]))
 
 
 def test_a_photo_without_subject_has_no_grade() -> None:
@@ -96,3 +108,16 @@ def test_all_maps_of_a_photo() -> None:
     assert all(np.isfinite(values).all() and np.ptp(values) > 0 for values in maps.values())
     assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
     assert localisation(maps["theta_std"], sample.mask)["auc"] > 0.9
+
+
+def test_random_heads_are_those_of_one_at_a_time() -> None:
+    model = asm.load("shapes-lambda-0")
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    photo = np.random.default_rng(2).integers(0, 255, (72, 100, 3), dtype=np.uint8)
+    found = random_heads(model, [3, 0])(photo)
+    for score_map, seed in zip(found, (3, 0), strict=True):
+        alone = random_head(model, seed).score_map(photo)
+        torch.testing.assert_close(score_map.values, alone.values)
+        assert (score_map.pattern, score_map.photo_size) == (model.pattern, (72, 100))
+        assert not score_map.values.is_inference()
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -15,6 +15,7 @@ NAN = float("nan")
 maps = arrays(np.float64, (3, 4), elements=st.floats(allow_nan=True, allow_infinity=True))
 
 
+@settings(deadline=None)  # ranks load scipy when first asked for
 @given(maps, maps, st.sampled_from(MODES))
 def test_any_map_comes_out_in_the_unit_interval(
     fitted: npt.NDArray[np.float64], other: npt.NDArray[np.float64], mode: Mode
@@ -56,6 +57,21 @@ def test_ratio_is_to_the_mean_and_free_of_units() -> None:
     np.testing.assert_allclose(norm(7 * values), norm(values))
     assert norm.flag(-values) == "mean not positive"
     assert np.isnan(norm(-values)).all()
+
+
+def test_a_mean_that_is_zero_but_for_rounding_has_no_multiples() -> None:
+    values = np.random.default_rng(0).normal(0, 20, (48, 64)).astype(np.float32)
+    values -= values.mean(dtype=np.float64).astype(np.float32)
+    deviation = float(values.std(dtype=np.float64))
+    for share, flag in ((0.0, "mean not positive"), (1e-7, "mean not positive"), (1e-5, "")):
+        moved = values - values.mean(dtype=np.float64) + share * deviation
+        norm = Normalisation.fit(moved, mode="ratio")
+        assert (norm.flag(moved), norm.n_degenerate) == (flag, bool(flag)), share
+        assert np.isnan(norm(moved)).all() == bool(flag)
+    assert Normalisation.fit(values, mode="ratio").flag(values) == "mean not positive", "as float32 leaves it"
+    lone = np.zeros(10**6)
+    lone[0] = 1e300  # no map without negative values is flagged: its mean is at least its deviation by √n
+    assert Normalisation.fit(lone, mode="ratio").units(lone).max() == pytest.approx(1e6)
 
 
 @given(arrays(np.float64, (2, 5), elements=st.integers(-9, 9).map(float), unique=True))

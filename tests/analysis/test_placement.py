@@ -41,12 +41,16 @@ def planted_map(rule: str, seed: int, noise: float = 0.0) -> tuple[asm.ScoreMap,
 
 @pytest.mark.parametrize("rule", RULES)
 def test_a_planted_rule_is_recovered_exactly(rule: str) -> None:
-    """A region of one pixel, at a size where places on the raster put it inside one cell: no blur is left."""
+    """A region of one pixel, at a size where places on the raster put it inside one cell: no blur is left.
+
+    R is what the pixel reads in the partition it stands in, less what it reads on average over the crop plane.
+    """
     score_map, box = planted_map(rule, 1)
     found = placement_preference(score_map, box, n=24, sizes=[0.9], reach=0.0)
     # Crops are 72 × 54 pixels, partitions at least 9 wide; only places next to a border straddle it.
     inside = [k for k in range(24) if k % 4 not in (0, 3)]
-    expected = by_partition(rule_grid(rule, 24), CROSS) / (72 * 54)
+    means = by_partition(rule_grid(rule, 24), CROSS)
+    expected = (means - means.mean()) / (72 * 54)
     np.testing.assert_allclose(found[np.ix_(inside, inside)], expected[np.ix_(inside, inside)], atol=1e-9)
 
 
@@ -72,6 +76,50 @@ def test_the_interval_narrows_with_photos() -> None:
     assert np.mean(many.ci_high - many.ci_low) < 0.7 * np.mean(few.ci_high - few.ci_low)
 
 
+@pytest.mark.parametrize("reach", [0.0, 0.2, None])
+def test_without_composition_there_is_no_preference(reach: float | None) -> None:
+    """Channels that differ in offsets alone: exactly 0 at every place, and no rule is named."""
+    rng = np.random.default_rng(5)
+    content = rng.normal(size=(40, 60)).astype(np.float32)
+    for offsets in (np.zeros(12), rng.normal(size=12)):
+        values = (content + offsets[:, None, None]).astype(np.float32)
+        score_map = asm.ScoreMap(values, CROSS, (80, 120))
+        assert (contrast(score_map, [10, 10, 50, 40], reach)[0] == 0).all()
+        learned = learned_rule([(score_map, [10, 10, 50, 40])] * 2, reach=reach, n=6, how=QUICK)
+        assert (learned.map == 0).all()
+        assert learned.correlations[["correlation", "ci_low", "of_ceiling"]].isna().all(axis=None)
+        assert learned.best == ""
+
+
+def test_a_trained_model_of_one_partition_has_no_preference() -> None:
+    model = asm.load("shapes-300-grid-1x1")
+    sample = next(one for one in shapes_world("test", n_photos=8) if one.subjects.max() == 1)
+    assert (placement_preference(model.score_map(sample.photo), sample.mask) == 0).all()
+
+
+def test_content_makes_no_difference() -> None:
+    """Whatever is added to all channels alike; and all channels of content alone add up to nothing."""
+    score_map, box = planted_map("thirds", 3, 0.1)
+    content = torch.randn(60, 80, generator=torch.Generator().manual_seed(0))
+    fuller = asm.ScoreMap(score_map.values + content, CROSS, score_map.photo_size)
+    before, after = (placement_preference(each, box, n=6) for each in (score_map, fuller))
+    np.testing.assert_allclose(after, before, atol=1e-7)
+    difference, _ = contrast(fuller, box)
+    assert np.abs(np.tensordot(CROSS.areas, difference, 1)).max() < 1e-12
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_composition_alone_is_recovered_beside_any_content(rule: str) -> None:
+    """Channels differ by the rule's means alone, under content of their own in each photo: the closed form again."""
+    rng = np.random.default_rng(1)
+    values = np.broadcast_to(3 * rng.normal(size=(60, 80)), (12, 60, 80)).copy()
+    values[:, 30, 40] += partition_means(rule)
+    found = placement_preference(asm.ScoreMap(values, CROSS, (60, 80)), [40, 30, 41, 31], sizes=[0.9], reach=0.0)
+    means = by_partition(rule_grid(rule, 24), CROSS)
+    inside = np.ix_(*[[k for k in range(24) if k % 4 not in (0, 3)]] * 2)
+    np.testing.assert_allclose(found[inside], ((means - means.mean()) / (72 * 54))[inside], atol=2e-9)
+
+
 def test_brute_force_over_pixels() -> None:
     """Crops of whole cells at whole pixels, some beyond the photo, against a loop over map pixels."""
     pattern = asm.patterns.get("grid:3x3")
@@ -79,8 +127,14 @@ def test_brute_force_over_pixels() -> None:
     score_map = asm.ScoreMap(values, pattern, (48, 48))
     region = [12, 16, 24, 28]
     found = placement_preference(score_map, region, n=3, sizes=[0.5], reach=0.2)
-    difference, (x, y) = contrast(score_map, region, 0.2)
+    _, (x, y) = contrast(score_map, region, 0.2)
     assert (x, y) == (9, 11)
+    inside = [(v, u) for v in range(8, 14) for u in range(6, 12)]
+    near = np.array(
+        [[min(np.hypot(v - a, u - b) for a, b in inside) <= 0.2 * 24 for u in range(24)] for v in range(24)]
+    )
+    apart = values.double().numpy() - values.double().numpy().mean(axis=0)  # nine partitions of one area
+    difference = np.where(near, apart - apart[:, ~near].mean(axis=1)[:, None, None], 0)
     for row in range(3):
         for column in range(3):
             left, top = int(x - (column + 0.5) / 3 * 12), int(y - (row + 0.5) / 3 * 12)
@@ -93,7 +147,7 @@ def test_brute_force_over_pixels() -> None:
 
 
 def test_for_a_region_that_is_all_there_is_the_preference_is_the_score() -> None:
-    """Inside the photo R differs from real crop scores by one constant if nothing but the region speaks."""
+    """Inside the photo R differs from crop scores by one constant, its content, if nothing but the region speaks."""
     score_map, box = planted_map("thirds", 4)
     n, size = 9, 0.5
     found = placement_preference(score_map, box, n=n, sizes=[size], reach=0.0)
@@ -162,6 +216,7 @@ def test_a_map_that_says_nothing() -> None:
     learned = learned_rule([(flat, [2, 2, 8, 8])] * 3, n=6, how=QUICK)
     assert (learned.map == 0).all()
     assert learned.correlations["correlation"].isna().all()
+    assert learned.best == ""
 
 
 def test_faults() -> None:
@@ -176,6 +231,9 @@ def test_faults() -> None:
     for options in faulty:
         with pytest.raises(ValueError, match="n and sizes are positive"):
             placement_preference(score_map, box, **options)
+    for reach in (-1.0, float("nan")):
+        with pytest.raises(ValueError, match="reach is at least 0"):
+            placement_preference(score_map, box, reach=reach)
 
 
 def test_a_trained_model_shows_the_rule_of_its_world() -> None:

@@ -48,6 +48,17 @@ def test_rates_beside_the_centre_and_chance() -> None:
     assert 10**2 / 4800 < table.loc["chance", "hit_rate"] < (10 + 2 * 3.6) ** 2 / 4800
 
 
+def test_maps_that_are_not_finite_are_counted_as_degenerate() -> None:
+    mask = square(5, 5)
+    some = peak_at(10, 10)
+    some[0, 0] = np.nan
+    maps = {"nan": [np.full((60, 80), np.nan), peak_at(10, 10)], "some": [some, peak_at(10, 10)]}
+    table = pointing_game(maps, [mask, mask]).set_index("map")
+    assert table["degenerate"].tolist() == [1, 1, 0, 0]
+    assert table["n_photos"].tolist() == [1, 2, 2, 2]
+    assert table.loc["nan", "hit_rate"] == 1
+
+
 def test_faulty_calls_are_named() -> None:
     with pytest.raises(ValueError, match="one shape"):
         hit(np.ones((3, 4)), np.ones((4, 3), bool))

@@ -43,6 +43,9 @@ def test_auc_of_fixated_pixels_is_mann_whitneys_u() -> None:
     assert auc_judd(-values, fixated) == pytest.approx(1 - auc_judd(values, fixated))
     assert auc_judd(np.zeros((20, 30)), fixated) == 0.5
     assert np.isnan(auc_judd(values, np.zeros((20, 30))))
+    values[0, 0] = np.nan
+    assert np.isnan(auc_judd(values, fixated))
+    assert np.isnan(auc_judd(np.full((20, 30), np.nan), fixated))
 
 
 def test_what_all_photos_share_earns_nothing_in_the_shuffled_auc() -> None:

@@ -70,6 +70,18 @@ def test_cascade_is_one_row_per_photo_map_layer_and_seed_and_leaves_no_trace(mod
     assert row["ci_low"] <= row["mean"] <= row["ci_high"]
 
 
+def test_randomised_models_share_no_memory_with_the_trained_one(model, photos) -> None:  # type: ignore[no-untyped-def]
+    held = {parameter.data_ptr() for parameter in model.parameters()}
+    seen = []
+
+    def watch(net: asm.ASMNet, photo: np.ndarray) -> np.ndarray:
+        seen.append(held & {parameter.data_ptr() for parameter in net.parameters()})
+        return photo[..., 0].astype(float)
+
+    randomisation_cascade(model, {"a": photos["a"]}, {"watch": watch})
+    assert seen == [held] + [set()] * (1 + len(layers(model)))  # the trained model, the random head, and each layer
+
+
 def test_a_map_that_ignores_a_part_stays_alike_until_a_part_it_needs(model, photos) -> None:  # type: ignore[no-untyped-def]
     def shallow(net: asm.ASMNet, photo: np.ndarray) -> np.ndarray:
         image = torch.tensor(photo[:64, :64]).permute(2, 0, 1)[None].float()

@@ -23,9 +23,11 @@ from asm_interp.analysis.position_only import (
     position_only,
     position_p,
 )
+from asm_interp.analysis.regions import region_z
 from asm_interp.analysis.scored_crops import ScoredCrops
 from asm_interp.analysis.spatial_bias import bias_report, network_estimates
 from asm_interp.analysis.statistics import Resampling
+from asm_interp.analysis.theta import theta_maps
 from asm_interp.cli import app
 from asm_interp.data.crops import CropDataset, CropSample
 from asm_interp.data.photo import Photo
@@ -81,6 +83,25 @@ def test_a_scorer_takes_the_place_of_annotations() -> None:
     assert found.estimate["bits beyond geometry"] == pytest.approx(0, abs=0.1)  # neither knows the noise
     annotated = bias_report(dataset(noise()), how=FEW).set_index("statistic")
     assert "amplification of position" not in annotated.index
+
+
+@pytest.mark.parametrize("n_photos", [1, 2, 4])
+def test_few_photos_leave_out_what_they_cannot_tell(n_photos: int) -> None:
+    found = bias_report(dataset(noise(n_photos)), LargestCrop(), FEW).set_index("statistic")
+    several = bias_report(dataset(noise(8)), LargestCrop(), FEW).set_index("statistic")
+    assert found.index.equals(several.index)
+    rows = found.loc[["position-only R², linear", "position-only SRCC, linear", "bits beyond geometry"]]
+    assert rows.estimate.isna().all() == rows.ci_low.isna().all() == (n_photos == 1)
+    assert found.ci_low.isna().all() == (n_photos == 1)
+    assert found.estimate["corner coverage, best less worst"] > 0
+
+
+def test_annotations_that_vary_on_few_photos_leave_the_other_rows() -> None:
+    scores = noise(8)
+    scores[:5] = 1
+    found = bias_report(dataset(scores), LargestCrop(), FEW).set_index("statistic")
+    assert found.n_photos["position-only R², linear"] == 8
+    assert found.n_photos["amplification of position"] == found.n_photos["bits beyond geometry"] == 3
 
 
 def test_amplification_in_closed_form() -> None:
@@ -192,6 +213,32 @@ def test_lift_finds_the_planted_place_and_holds_its_level() -> None:
     assert frame.lift[16 * 32 + 3] == found.lift[16, 3]
 
 
+def test_lift_holds_its_level_where_photos_prefer_places_of_their_own() -> None:
+    centre = BOXES @ [[0.5, 0], [0, 0.5], [0.5, 0], [0, 0.5]] / np.array([SIZE[1], SIZE[0]]) - 0.5
+    alarms = 0
+    for seed in range(60):
+        own = np.random.default_rng([seed, 1]).normal(0, 10, (20, 2)) @ centre.T
+        found = lift_map(ScoredCrops.read(dataset(noise(20, seed) + own)), Resampling(99), grid=(12, 12))
+        alarms += np.nanmin(found.p_adj) <= 0.05
+    assert alarms <= 10  # 3 expected; 11 or more once in 3000 runs
+
+
+def test_lift_where_some_resamples_say_nothing() -> None:
+    scores = noise(4)
+    left = BOXES * [0.5, 1, 0.5, 1]
+    samples = [CropSample(id=f"{i}", boxes=left, scores=scores[i], photo_size=SIZE) for i in range(3)]
+    samples.append(
+        CropSample(id="the only one with crops on the right", boxes=BOXES, scores=scores[3], photo_size=SIZE)
+    )
+    found = lift_map(ScoredCrops.read(CropDataset("made", samples)), FEW)
+    assert found.lift[16, 20] == pytest.approx(found.low[16, 20])  # of resamples without it nothing is known
+    assert np.isfinite(found.high[16, 20])
+    alone = lift_map(ScoredCrops.read(dataset(scores[:1])), FEW)
+    assert np.isfinite(alone.lift).any()
+    assert np.isnan(alone.low).all()
+    assert np.nanmin(alone.p_adj) == 1
+
+
 def test_size_held_takes_area_out() -> None:
     crops = ScoredCrops.read(dataset(noise(60) + 8 * AREA))
     raw, held = (lift_map(crops, Resampling(99), size_held=size_held) for size_held in (False, True))
@@ -245,23 +292,21 @@ def test_shifts_leave_a_map_of_the_content_alone() -> None:
     assert (found.shift_variance < 1e-9 * found.crop_variance).all()
 
 
-def test_padding_is_swapped_and_restored() -> None:
+def test_padding_is_swapped_in_a_copy() -> None:
     model = ASMNet("tiny", "grid:1x2", input_size=64)
     grey = np.full((64, 64, 3), 90, dtype=np.uint8)
     before = model.score_map(grey).values
-    with padded_with(model, "replicate"):
-        inside = model.score_map(grey).values
-        # Nothing tells the border from the middle on a constant photo that is padded with itself.
-        torch.testing.assert_close(inside, inside[:, 32:33, 32:33].expand_as(inside), atol=1e-5, rtol=1e-4)
-        modes = {layer.padding_mode for layer in model.backbone.modules() if isinstance(layer, nn.Conv2d)}
-        assert modes == {"replicate"}
+    padded = padded_with(model, "replicate")
+    found = padded.score_map(grey).values
+    # Nothing tells the border from the middle on a constant photo that is padded with itself.
+    torch.testing.assert_close(found, found[:, 32:33, 32:33].expand_as(found), atol=1e-5, rtol=1e-4)
+    modes = {layer.padding_mode for layer in padded.backbone.modules() if isinstance(layer, nn.Conv2d)}
+    assert modes == {"replicate"}
     assert not torch.allclose(before[:, :1], before[:, 32:33])
     torch.testing.assert_close(model.score_map(grey).values, before, rtol=0, atol=0)
-    with pytest.raises(RuntimeError, match="inside"), padded_with(model, "reflect"):
-        raise RuntimeError("inside")
     assert all(layer.padding_mode == "zeros" for layer in model.modules() if isinstance(layer, nn.Conv2d))
-    with pytest.raises(ValueError, match="padding is one of zeros, reflect"), padded_with(model, "ones"):  # type: ignore[arg-type]
-        pass
+    with pytest.raises(ValueError, match="padding is one of zeros, reflect"):
+        padded_with(model, "ones")  # type: ignore[arg-type]
 
 
 def test_padding_control_and_network_rows() -> None:
@@ -270,9 +315,18 @@ def test_padding_control_and_network_rows() -> None:
     data = dataset(noise(3), pixels=True)
     found = corner_z(model, {sample.id: sample.photo for sample in data.samples})
     assert found.groupby(["weights", "padding"]).size().tolist() == [3] * 6
+    theta = theta_maps(model.score_map(data[0].photo), center="channel")
+    own = found.loc[found.weights.eq("trained") & found.padding.eq("zeros")].iloc[0]
+    assert (own.avg, own["std"]) == (pytest.approx(region_z(theta.avg)), pytest.approx(region_z(theta.std)))
+    constant = found.groupby("padding")[["avg_constant", "std_constant"]].agg(lambda z: z.abs().max())
+    assert (constant.loc["zeros"] > 0.01).all()
+    assert (constant.drop("zeros") < 1e-3).all(axis=None)  # padded with itself: as anywhere
+    flat = np.full((64, 96, 3), 90, dtype=np.uint8)
+    same = corner_z(model, {"flat": flat}).query("padding == 'zeros'")
+    assert same.avg.tolist() == pytest.approx(same.avg_constant.tolist())
     lift = lift_map(ScoredCrops.read(data), FEW, grid=(8, 8), min_count=1)
     rows = network_estimates(model, data, FEW, n_photos=2, lift=[lift])
-    assert len(rows) == 6 + 1 + 3 + 12
+    assert len(rows) == 6 + 1 + 3 + 24
     assert {row.n_photos for row in rows} == {2}
     assert padding_estimates(model, {"0": data[0].photo}, FEW)[0].n_photos == 1
     assert all(torch.equal(tensor, state[name]) for name, tensor in model.state_dict().items())
@@ -295,6 +349,12 @@ def test_the_command_writes_what_it_prints(tmp_path: Path) -> None:
     assert whole["resampling"] == {"resamples": 50, "seed": 0, "level": 0.95}
     for row in whole["bias"]:
         assert f"{row['estimate']:.3f}" in told.stdout
+    n_tests = sum(row["p"] is not None and not row["statistic"].startswith("equiv") for row in whole["bias"])
+    warned = " ".join(told.stderr.split())
+    assert f"too few resamples: corrected for {n_tests} tests, no p from 50 resamples is below 0.22" in warned
+    assert f"for 0.05 it takes --resamples {20 * n_tests}" in warned
+    enough = [*options[:1], str(20 * n_tests), *options[2:]]
+    assert "too few" not in CliRunner().invoke(app, ["bias", "gaicd", str(folder), *enough]).stderr
     nowhere = CliRunner().invoke(app, ["bias", "gaicd"])
     assert nowhere.exit_code == 2
     assert "the data set's folder is needed" in nowhere.stderr

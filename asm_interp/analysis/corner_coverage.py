@@ -9,17 +9,16 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
-from asm_interp.analysis.estimates import Estimate, correlation_estimate, equivalence_estimate, mean_estimate
+from asm_interp.analysis.estimates import Estimate, equivalence_estimate, mean_estimate
 from asm_interp.analysis.scored_crops import (
     BoolArray,
     ScoredCrops,
     Strata,
     centre,
-    exchanges,
     ranks,
     stratum_means,
 )
-from asm_interp.analysis.statistics import Resampling, benjamini_hochberg, permutation_p, romano_label
+from asm_interp.analysis.statistics import Resampling, benjamini_hochberg, romano_label
 from asm_interp.data.planted import CORNER_TOLERANCE
 from asm_interp.geometry.boxes import FloatArray
 
@@ -131,8 +130,8 @@ def corner_correlation(
     crops : ScoredCrops
     held : {"nothing", "area and aspect", "size, curved", "size and centrality", "width and height"}
         What is held fixed: ranks of area and aspect ratio; these, their squares and product; these two and the
-        distance of the crop's centre from the photo's; or, exactly, width and height, by comparing only crops that
-        agree in both.
+        distance of the crop's centre from the photo's; or width and height, by comparing only crops that agree in
+        both to the nearest 1/24 of the photo's sides (exactly, on grid anchors).
     tolerance : float
         How near a corner counts as covered, in units of the photo's sides.
 
@@ -160,38 +159,28 @@ def corner_correlation(
 
 
 def matched_difference(
-    crops: ScoredCrops, strata: Strata, how: Resampling, tolerance: float = CORNER_TOLERANCE, share: float = 0.25
-) -> Estimate:
+    crops: ScoredCrops, strata: Strata, tolerance: float = CORNER_TOLERANCE, share: float = 0.25
+) -> FloatArray:
     """How much more often high-score crops cover a corner than crops that stand in for them by size alone.
 
-    The difference of proportions less its mean over all exchanges of crops within strata of each photo; tested
-    against `how.resamples` such exchanges.
+    The difference of proportions less its mean over all exchanges of crops within strata of the photo. Whether it is
+    zero on average is tested over photos, like every other value of a photo: a test by such exchanges asks whether it
+    is zero in each of them, and rejects where photos merely differ.
 
     Parameters
     ----------
     crops : ScoredCrops
     strata : {"none", "tercile", "size"}
         See `ScoredCrops.strata`.
-    how : Resampling
     tolerance, share : float
+
+    Returns
+    -------
+    array of float64, [N]
     """
     covers = (crops.corners(tolerance) > 0).astype(np.float64)
     best, worst = extreme_weights(crops.scores, crops.valid, share)
-    number = crops.strata(strata)
-    expected = ((best - worst) * stratum_means(covers, number)).sum(axis=1)
-    name = {"none": "any crops exchanged", "tercile": "within thirds by area", "size": "within width and height"}
-    row = mean_estimate(
-        f"corner coverage, best less worst, {name[strata]}",
-        risk_difference(covers, best, worst) - expected,
-        how,
-        effect="difference of proportions",
-        n_crops=crops.n_crops,
-        alternative=None,
-    )
-    rng = np.random.default_rng(how.seed)
-    exchanged = exchanges(number)
-    null = [risk_difference(exchanged(covers, rng), best, worst).mean() - expected.mean() for _ in range(how.resamples)]
-    return replace(row, p=permutation_p(row.estimate, null))
+    return risk_difference(covers - stratum_means(covers, crops.strata(strata)), best, worst)
 
 
 def corner_estimates(
@@ -202,6 +191,9 @@ def corner_estimates(
     margin: float = MARGIN,
 ) -> list[Estimate]:
     """Rows on corner coverage: raw, at matched size, and whether what is left is smaller than `margin`.
+
+    Each is a mean over photos, tested by flipping the photos' signs. Correlations are averaged as they are: on
+    Fisher's scale one photo of which a single pair of crops is left, with ρ = ±1, would outweigh thirty others.
 
     Parameters
     ----------
@@ -224,13 +216,25 @@ def corner_estimates(
             "corner coverage, best less worst", difference, how, effect="difference of proportions", n_crops=n_crops
         ),
         replace(delta, effect=f"Cliff's δ ({romano_label(delta.estimate)})"),
-        matched_difference(crops, "tercile", how, tolerance, share),
-        matched_difference(crops, "size", how, tolerance, share),
     ]
+    strata: tuple[tuple[Strata, str], ...] = (
+        ("tercile", "within thirds by area"),
+        ("size", "within width and height"),
+    )
+    for kind, name in strata:
+        rows.append(
+            mean_estimate(
+                f"corner coverage, best less worst, {name}",
+                matched_difference(crops, kind, tolerance, share),
+                how,
+                effect="difference of proportions",
+                n_crops=n_crops,
+            )
+        )
     for held in get_args(HeldFixed):
         label = f"score and corner count, {held} held fixed"
         per_photo = corner_correlation(crops, held, tolerance)
-        rows.append(correlation_estimate(label, per_photo, how, effect="Spearman's ρ", n_crops=n_crops))
+        rows.append(mean_estimate(label, per_photo, how, effect="Spearman's ρ", n_crops=n_crops))
         if held in ("area and aspect", "size and centrality"):
             rows.append(equivalence_estimate(f"equivalence: {label}", per_photo, margin, how, n_crops=n_crops))
     return rows
@@ -251,7 +255,7 @@ def tolerance_sweep(crops: ScoredCrops, how: Resampling, tolerances: Sequence[fl
         for held in get_args(HeldFixed):
             per_photo = corner_correlation(crops, held, tolerance)
             label = f"score and corner count, {held} held fixed"
-            row = correlation_estimate(label, per_photo, how, effect="Spearman's ρ", n_crops=crops.n_crops)
+            row = mean_estimate(label, per_photo, how, effect="Spearman's ρ", n_crops=crops.n_crops)
             rows.append({"tolerance": tolerance, "coverage": share} | vars(row))
     frame = pd.DataFrame(rows)
     frame["p_adj"] = benjamini_hochberg(frame["p"])

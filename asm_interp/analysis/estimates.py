@@ -14,10 +14,10 @@ from asm_interp.analysis.statistics import (
     Resampling,
     bootstrap_interval,
     equivalence_p,
-    fisher_z,
     holm,
     sign_flip_p,
 )
+from asm_interp.geometry.boxes import FloatArray
 
 
 @dataclass(frozen=True)
@@ -107,28 +107,16 @@ def mean_estimate(
     )
 
 
-def correlation_estimate(
-    statistic: str, per_photo: npt.ArrayLike, how: Resampling, *, effect: str = "", n_crops: int = 0
-) -> Estimate:
-    """Mean of per-photo correlations on Fisher's z scale, brought back, with interval and test; see `fisher_mean`."""
-    on_z = mean_estimate(statistic, fisher_z(per_photo), how, effect=effect, n_crops=n_crops)
-    back = {name: float(np.tanh(getattr(on_z, name))) for name in ("estimate", "ci_low", "ci_high")}
-    return Estimate(**(vars(on_z) | back))
-
-
 def ratio_estimate(
     statistic: str, above: npt.ArrayLike, below: npt.ArrayLike, how: Resampling, *, effect: str = "", n_crops: int = 0
 ) -> Estimate:
-    """Ratio of two sums over photos, [N] each, with its bootstrap interval; not tested."""
+    """Ratio of two sums over photos, [N] each, with its bootstrap interval; not tested. NaN if the second is 0."""
     per_photo = np.stack([np.asarray(values, dtype=np.float64) for values in (above, below)], axis=1)
     per_photo = per_photo[~np.isnan(per_photo).any(axis=1)]
-    low, high = bootstrap_interval(
-        per_photo, how.level, how.resamples, how.seed, lambda means: np.asarray(means[:, 0] / means[:, 1])
-    )
-    total = per_photo.sum(axis=0)
+    low, high = bootstrap_interval(per_photo, how.level, how.resamples, how.seed, _ratio)
     return Estimate(
         statistic,
-        float(total[0] / total[1]) if len(per_photo) else float("nan"),
+        float(_ratio(per_photo.sum(axis=0))),
         low,
         high,
         effect=effect,
@@ -139,15 +127,21 @@ def ratio_estimate(
     )
 
 
+def _ratio(pairs: FloatArray) -> FloatArray:
+    """First over second, of [..., 2]; NaN where the second is 0, as in a resample of photos that do not count."""
+    above, below = pairs[..., 0], pairs[..., 1]
+    return np.asarray(np.divide(above, below, out=np.full(np.shape(below), np.nan), where=below != 0))
+
+
 def equivalence_estimate(
     statistic: str, correlations: npt.ArrayLike, margin: float, how: Resampling, *, n_crops: int = 0
 ) -> Estimate:
-    """Whether a mean correlation is smaller than `margin` in size: interval of level 1 - 2α, TOST on Fisher's scale.
+    """Whether a mean correlation is smaller than `margin` in size: interval of level 1 - 2α, TOST.
 
     At level 0.95 the interval is that of 90 %, which lies within ±margin where p < 0.05.
     """
     wide = Resampling(how.resamples, how.seed, 2 * how.level - 1)
-    row = correlation_estimate(statistic, correlations, wide, n_crops=n_crops)
-    p = equivalence_p(fisher_z(correlations), float(np.arctanh(margin)))
+    row = mean_estimate(statistic, correlations, wide, n_crops=n_crops)
+    p = equivalence_p(correlations, margin)
     verdict = "smaller" if p < 1 - how.level else "not shown to be smaller"
     return Estimate(**(vars(row) | {"p": p, "effect": f"ρ: {verdict} than {margin:g}"}))

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from asm_interp.analysis.scored_crops import BoolArray, ScoredCrops, centre, exchanges, standardise
+from asm_interp.analysis.scored_crops import BoolArray, ScoredCrops, centre, standardise
 from asm_interp.analysis.statistics import Resampling, max_t_p
 from asm_interp.geometry.boxes import FloatArray, Size
 
 _BLOCK = 256  # resamples held in memory at once
+_NOTHING = 1e-9  # root of a sum of squared z below which there is no effect
 _Difference = Callable[[FloatArray, FloatArray, FloatArray], FloatArray]
 
 
@@ -27,7 +28,7 @@ class LiftMap:
     low, high : array of float64, [h, w]
         Bootstrap interval of each cell by itself, over photos.
     p_adj : array of float64, [h, w]
-        From exchanging scores within photos, corrected over the map (max-T).
+        Whether the photos lift the cell on average, from flipping the photos' signs, corrected over the map (max-T).
     coverage : array of float64, [h, w]
         Share of crops that hold the cell.
     n_photos, n_crops, resamples, seed : int
@@ -95,7 +96,8 @@ def lift_map(
     References
     ----------
     Maris & Oostenveld, "Nonparametric statistical testing of EEG- and MEG-data", J. Neurosci. Methods 2007
-    (permutation with control over a map).
+    (control over a map); Nichols & Holmes, "Nonparametric permutation tests for functional neuroimaging", Hum. Brain
+    Mapp. 2002 (signs of subjects flipped, so that these may differ).
     """
     how = how or Resampling()
     z = _scores(crops, size_held)
@@ -109,16 +111,15 @@ def lift_map(
     enough = (with_cell >= max(min_count, 1)) & (without >= max(min_count, 1))
 
     def difference(count: FloatArray, total: FloatArray, n_crops: FloatArray) -> FloatArray:
-        # z sums to zero in each photo, so what crops without the cell hold is minus what those with it hold.
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(enough, total / count + total / (n_crops - count), np.nan)
+        # z sums to zero in each photo, so what crops without the cell hold is minus what those with it hold:
+        # total / count + total / without.
+        product = count * (n_crops - count)
+        nan, usable = np.full(count.shape, np.nan), enough & (product > 0)
+        return np.asarray(np.divide(total * n_crops, product, out=nan, where=usable))
 
     observed = difference(with_cell, total.sum(axis=0), n_crops.sum())
     low, high = _interval(count, total, n_crops, difference, how)
-    null = _null(z, crops.valid, down, across, how, lambda total: difference(with_cell, total, n_crops.sum()))
-    spread = np.sqrt(np.square(null).mean(axis=0))  # the null has mean zero
-    with np.errstate(divide="ignore", invalid="ignore"):
-        p_adj = max_t_p(np.where(spread > 0, observed / spread, np.nan), null / spread)
+    p_adj = _adjusted_p(np.where(enough, total, np.nan), how)
     return LiftMap(
         lift=observed.reshape(grid),
         low=low.reshape(grid),
@@ -149,35 +150,26 @@ def _scores(crops: ScoredCrops, size_held: bool) -> FloatArray:
 def _interval(
     count: FloatArray, total: FloatArray, n_crops: FloatArray, difference: _Difference, how: Resampling
 ) -> FloatArray:
-    """Percentile interval of each cell, [2, cells], by resampling photos."""
+    """Percentile interval of each cell, [2, cells], by resampling photos; NaN below two of them."""
     rng = np.random.default_rng(how.seed)
     n = len(count)
+    if n < 2:
+        return np.full((2, count.shape[1]), np.nan)
     draws = []
     for start in range(0, how.resamples, _BLOCK):
         weights = rng.multinomial(n, np.full(n, 1 / n), min(_BLOCK, how.resamples - start)).astype(np.float64)
         draws.append(difference(weights @ count, weights @ total, weights @ n_crops))
-    return np.quantile(np.concatenate(draws), [(1 - how.level) / 2, (1 + how.level) / 2], axis=0)
+    drawn, ends = np.concatenate(draws), np.full((2, count.shape[1]), np.nan)
+    known = ~np.isnan(drawn).all(axis=0)
+    ends[:, known] = np.nanquantile(drawn[:, known], [(1 - how.level) / 2, (1 + how.level) / 2], axis=0)
+    return ends
 
 
-def _null(
-    z: FloatArray,
-    valid: BoolArray,
-    down: BoolArray,
-    across: BoolArray,
-    how: Resampling,
-    difference: Callable[[FloatArray], FloatArray],
-) -> FloatArray:
-    """Maps [resamples, cells] after exchanging scores within each photo."""
-    rng = np.random.default_rng([how.seed, 1])
-    # Crops that hold the same cells count as one: on grid anchors there are a few hundred kinds.
-    kinds, kind = np.unique(np.packbits(np.concatenate([down, across], -1)[valid], axis=1), axis=0, return_inverse=True)
-    kind = kind.reshape(-1)
-    bits = np.unpackbits(kinds, axis=1).astype(np.float64)
-    height, width = down.shape[2], across.shape[2]
-    rows, columns = bits[:, :height], bits[:, height : height + width]
-    exchanged = exchanges(np.where(valid, 0, 1))
-    maps = np.empty((how.resamples, height * width))
-    for draw in maps:
-        mixed = np.bincount(kind, exchanged(z, rng)[valid])
-        draw[:] = difference(((rows * mixed[:, None]).T @ columns).ravel())
-    return maps
+def _adjusted_p(total: FloatArray, how: Resampling) -> FloatArray:
+    """P values over the map of sums over photos [N, cells], by flipping the sign of each photo's whole row."""
+    # Each cell over the root of its sum of squares, its standard deviation under flipped signs; below _NOTHING it is
+    # of photos whose crops all hold the cell, or none, and rounding.
+    length = np.sqrt(np.square(total).sum(axis=0))
+    scaled = np.divide(total, length, out=np.full_like(total, np.nan), where=length > _NOTHING)
+    signs = np.random.default_rng([how.seed, 1]).choice([-1.0, 1.0], (how.resamples, len(total)))
+    return max_t_p(scaled.sum(axis=0), signs @ scaled)

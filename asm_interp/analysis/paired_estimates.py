@@ -1,8 +1,8 @@
 """Inference on measures of several models on the same photos: means, paired differences, and how alike maps are.
 
 The tables have the columns of `asm_interp.analysis.estimates.Estimate`. Where a setting has several seeds, intervals
-resample seeds and photos; tests flip the signs of each photo's difference, a mean over seeds, and so speak of these
-very seeds.
+are over seeds and photos (`asm_interp.analysis.statistics.hierarchical_interval`: wide for two or three seeds); tests
+flip the signs of each photo's difference, a mean over seeds, and so speak of these very seeds.
 """
 
 from __future__ import annotations
@@ -188,7 +188,7 @@ def similarities(pairs: pd.DataFrame, how: Resampling | None = None) -> pd.DataF
     DataFrame
         setting, reference and the columns of `Estimate`, for each of `SIMILARITY`. Rows whose two settings are the
         same are over pairs of its seeds: maps of two settings can hardly be expected to be more alike. Where there
-        are several pairs of seeds, the interval resamples these as if they were seeds.
+        are several pairs of seeds, the interval takes these as if they were seeds.
     """
     how, found = how or Resampling(), []
     runs = pairs.assign(seeds=pairs["seed_a"].astype(str) + "-" + pairs["seed_b"].astype(str))

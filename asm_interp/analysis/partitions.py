@@ -127,9 +127,13 @@ class ScoreSplit:
 
     @property
     def share(self) -> float:
-        """Variance of the composition over that of the scores; NaN where the scores are constant."""
-        variance = float(np.var(self.score))
-        return float(np.var(self.composition)) / variance if variance > 0 else float("nan")
+        """Variance of the composition over that of the scores; NaN where the scores are constant, or there are none."""
+        variance = _variance(self.score)
+        return _variance(self.composition) / variance if variance > 0 else float("nan")
+
+
+def _variance(values: FloatArray) -> float:
+    return float(np.var(values)) if len(values) else float("nan")
 
 
 def split_scores(score_map: ScoreMap, boxes: npt.ArrayLike) -> ScoreSplit:
@@ -166,7 +170,7 @@ def composition_shares(
     Returns
     -------
     DataFrame
-        One row per photo: id, n_crops, variance (of its scores), content and composition (their variances),
+        One row per photo: id, n_crops, variance (of its scores; NaN without crops), content and composition (theirs),
         covariance (of the two, twice, so that variance = content + composition + covariance), share (composition
         over variance; NaN where the scores are constant), and where annotated scores are given srcc,
         srcc_content (every channel replaced by θavg) and srcc_gain, their difference, else NaN.
@@ -179,16 +183,14 @@ def composition_shares(
     rows = []
     for name, score_map, boxes, *annotated in photos:
         split = split_scores(score_map, boxes)
-        variance, content, composition = (
-            float(np.var(part)) for part in (split.score, split.content, split.composition)
-        )
+        variance, content, composition = map(_variance, (split.score, split.content, split.composition))
         row = {
             "id": name,
             "n_crops": len(split.content),
             "variance": variance,
             "content": content,
             "composition": composition,
-            "covariance": 2 * float(np.mean((split.content - split.content.mean()) * split.composition)),
+            "covariance": variance - content - composition,
             "share": split.share,
             "srcc": float("nan"),
             "srcc_content": float("nan"),

@@ -79,17 +79,26 @@ def position_only(
     form : {"linear", "quadratic"}
         In the features, which hold squares of the centre already.
     n_folds, seed : int
+        Of fewer photos than `n_folds`, each is a fold by itself.
     alpha : float
         Strength of the penalty.
+
+    Returns
+    -------
+    PositionOnly
+        NaN for a single photo, for there is no other to learn from.
 
     References
     ----------
     Tatler, "The central fixation bias in scene viewing", J. Vis. 2007 (a bias baseline).
     """
     z, valid = crops.standardised(), crops.valid
+    n_crops = valid.sum(axis=1)
+    if len(crops) < 2:
+        nothing = np.full(len(crops), np.nan)
+        return PositionOnly(np.full_like(z, np.nan), nothing, nothing, n_crops)
     predicted = np.zeros_like(z)
     predicted[valid] = _predict(_columns(crops, form), z[valid][:, None], _fold(crops, n_folds, seed), alpha)[:, 0]
-    n_crops = valid.sum(axis=1)
     explained = 1 - np.square(z - predicted).sum(axis=1) / n_crops
     rank_z = [standardise(ranks(values, valid), valid) for values in (crops.scores, predicted)]
     srcc = (rank_z[0] * rank_z[1]).sum(axis=1) / n_crops
@@ -99,10 +108,14 @@ def position_only(
 def position_p(
     crops: ScoredCrops, how: Resampling, form: Form = "linear", *, n_folds: int = 5, alpha: float = 1.0
 ) -> float:
-    """P value of `PositionOnly.r2`: scores are exchanged within each photo, and predicted anew.
+    """P value of `PositionOnly.r2`: scores are exchanged within each photo, and predicted anew; NaN for one photo.
 
-    Signs of per-photo values must not be flipped here: the folds share their training photos.
+    Asks whether place says anything in any photo. Signs of per-photo values must not be flipped here: the folds share
+    their training photos. Where each photo prefers places of its own, and none is preferred on average, it rejects
+    somewhat too often (`benchmarks/bias_calibration.py`).
     """
+    if len(crops) < 2:
+        return float("nan")
     valid, exchanged = crops.valid, exchanges(np.where(crops.valid, 0, 1))
     z, columns, fold = crops.standardised(), _columns(crops, form), _fold(crops, n_folds, how.seed)
     rng = np.random.default_rng([how.seed, 2])
@@ -123,7 +136,7 @@ def _columns(crops: ScoredCrops, form: Form) -> FloatArray:
 
 def _fold(crops: ScoredCrops, n_folds: int, seed: int) -> IntArray:
     """Fold of each crop's photo, [crops]."""
-    return np.repeat(folds(len(crops), n_folds, seed), crops.valid.sum(axis=1))
+    return np.repeat(folds(len(crops), min(n_folds, len(crops)), seed), crops.valid.sum(axis=1))
 
 
 def _predict(columns: FloatArray, z: FloatArray, fold: IntArray, alpha: float) -> FloatArray:
@@ -187,7 +200,7 @@ def bits_beyond_geometry(crops: ScoredCrops, how: Resampling, *, n_folds: int = 
     .. math:: \mathrm{mean}\left[\log_2 \sigma(s_\Phi\, \Delta\Phi) - \log_2 \sigma(s_g\, \Delta g)\right]
 
     over pairs of which people prefer the first; g is the position-only prediction of people's scores. Scales s and g
-    are fitted to other photos (Bradley & Terry). At most 200 random pairs a photo.
+    are fitted to other photos (Bradley & Terry). At most 200 random pairs a photo; NaN for a single photo.
 
     Parameters
     ----------
@@ -201,20 +214,23 @@ def bits_beyond_geometry(crops: ScoredCrops, how: Resampling, *, n_folds: int = 
     Kümmerer et al., "Information-theoretic model comparison unifies saliency metrics", PNAS 2015 (there of pixels).
     """
     assert crops.annotated is not None
+    label, effect = "bits beyond geometry", "bits per pair"
+    if len(crops) < 2:
+        return mean_estimate(label, np.full(len(crops), np.nan), how, effect=effect, n_crops=crops.n_crops)
     geometry = position_only(crops.with_scores(crops.annotated), n_folds=n_folds, seed=how.seed).predicted
     first, second, counts = _preferred_pairs(crops.annotated, crops.valid, how.seed)
-    fold = folds(len(crops), n_folds, how.seed)
+    fold = folds(len(crops), min(n_folds, len(crops)), how.seed)
     logs = []
     for scores in (crops.standardised(), geometry):
         gap = np.where(counts, np.take_along_axis(scores, first, 1) - np.take_along_axis(scores, second, 1), 0.0)
         bits = np.zeros_like(gap)
-        for held_out in range(n_folds):
+        for held_out in np.unique(fold):
             train = fold != held_out
             scale = _logistic_scale(gap[train][counts[train]])
             bits[~train] = -np.logaddexp(0, -scale * gap[~train]) / np.log(2)
         logs.append(bits)
     per_photo = np.where(counts, logs[0] - logs[1], 0).sum(axis=1) / counts.sum(axis=1)
-    return mean_estimate("bits beyond geometry", per_photo, how, effect="bits per pair", n_crops=crops.n_crops)
+    return mean_estimate(label, per_photo, how, effect=effect, n_crops=crops.n_crops)
 
 
 def _preferred_pairs(scores: FloatArray, valid: BoolArray, seed: int) -> tuple[IntArray, IntArray, BoolArray]:

@@ -58,8 +58,9 @@ def bias_report(
     -------
     DataFrame
         Columns of `asm_interp.analysis.estimates.Estimate`; `p_adj` is Holm's over the table. Of the rows on
-        corners at fixed size only "width and height held fixed" holds its level beside a strong effect of area, by
-        simulation (`benchmarks/bias_calibration.py`); the others describe.
+        corners at fixed size those that compare crops of one width and height hold their level beside a strong effect
+        of area, by simulation (`benchmarks/bias_calibration.py`); the others describe. One photo has neither
+        intervals nor a prediction from other photos: NaN.
 
     Raises
     ------

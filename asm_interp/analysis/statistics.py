@@ -54,6 +54,9 @@ def bootstrap_interval(
 ) -> tuple[float, float]:
     """Percentile interval of a mean over photos, or of a function of means, by resampling photos.
 
+    Of few photos it is too narrow: of normal values, 95 % intervals hold the mean in 52, 73, 82, 89 and 93 % of
+    simulations with 2, 3, 5, 10 and 20 photos.
+
     Parameters
     ----------
     per_photo : array_like, [N] or [N, k]
@@ -62,11 +65,12 @@ def bootstrap_interval(
     resamples, seed : int
     statistic : callable, optional
         Takes means over photos, [B, k], and returns [B]; ratios of sums and the like. Left out: the mean itself.
+        Resamples for which it is NaN are left out.
 
     Returns
     -------
     (float, float)
-        NaN, NaN if nothing is left.
+        NaN, NaN if fewer than two photos are left.
 
     References
     ----------
@@ -74,16 +78,34 @@ def bootstrap_interval(
     """
     values = np.asarray(per_photo, dtype=np.float64)
     values = values[~np.isnan(values).any(axis=tuple(range(1, values.ndim)))]
-    if not len(values):
+    if len(values) < 2:
         return float("nan"), float("nan")
     rng = np.random.default_rng(seed)
     means = np.array([values[rng.integers(len(values), size=len(values))].mean(axis=0) for _ in range(resamples)])
-    low, high = np.quantile(means if statistic is None else statistic(means), [(1 - level) / 2, (1 + level) / 2])
+    return _percentiles(means if statistic is None else statistic(means), level)
+
+
+def _percentiles(draws: FloatArray, level: float) -> tuple[float, float]:
+    """Interval that holds the middle of the draws, [B], but for those that are NaN."""
+    known = draws[~np.isnan(draws)]
+    if not len(known):
+        return float("nan"), float("nan")
+    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
 
 def hierarchical_interval(values: npt.ArrayLike, how: Resampling | None = None) -> tuple[float, float]:
-    """Percentile interval of a mean over seeds and photos, resampling both.
+    r"""Interval of a mean over training seeds and photos that holds for other seeds and other photos.
+
+    With :math:`x_{sn} = \mu + a_s + b_n + e_{sn}` the mean of S seeds and N photos is off by
+    :math:`\bar a + \bar b + \bar e`. Of the photos' part the percentile bootstrap of the N means over seeds tells, of
+    the seeds' part Student's interval of the S means over photos; the two are independent but for
+    :math:`\bar e`, which is in both, so that it is never missed. On each side their distances from the mean
+    :math:`\bar x` are added as squares:
+
+    .. math:: \bar x \pm \sqrt{d_{\mathrm{photos}}^2 + t_{S-1}^2\, \mathrm{var}_s(\bar x_{s\cdot}) / S}
+
+    Resampling few seeds instead is far too narrow: it shows (S - 1) / S of their variance, and normal quantiles.
 
     Parameters
     ----------
@@ -94,25 +116,40 @@ def hierarchical_interval(values: npt.ArrayLike, how: Resampling | None = None) 
     Returns
     -------
     (float, float)
+        Of one seed, the interval over photos alone. Of two it is very wide (:math:`t_1 = 12.7`) and may reach past
+        the range of a bounded measure. NaN, NaN below two photos.
+
+    Notes
+    -----
+    In simulations (80 photos, seeds differing by 0 to 1 of the photos' standard deviation) 95 % intervals held the
+    truth in 95 to 99 % with two seeds, 94 to 98 % with three and 94 to 96 % with five.
 
     References
     ----------
-    Davison & Hinkley, "Bootstrap Methods and their Application", 1997, Sec. 3.8 (nested and crossed data).
+    Zou & Donner, "Construction of confidence limits about effect measures: A general approach", Stat. Med. 2008, for
+    limits from those of independent parts; Owen, "The pigeonhole bootstrap", Ann. Appl. Stat. 2007, for crossed data,
+    of which no resampling is exact.
     """
     array, how = np.asarray(values, dtype=np.float64), how or Resampling()
     if array.ndim != 2 or 0 in array.shape:
         raise ValueError(f"values have shape [seeds, photos], got {array.shape}")
     present = ~np.isnan(array)
-    filled = np.where(present, array, 0.0)
-    rng = np.random.default_rng(how.seed)
+    array, present = (each[present.any(axis=1)][:, present.any(axis=0)] for each in (array, present))
     n_seeds, n_photos = array.shape
-    seeds = rng.multinomial(n_seeds, np.full(n_seeds, 1 / n_seeds), how.resamples)  # how often each is drawn
-    photos = rng.multinomial(n_photos, np.full(n_photos, 1 / n_photos), how.resamples)
-    total = ((seeds @ filled) * photos).sum(axis=1)
-    count = ((seeds @ present) * photos).sum(axis=1)
-    means = np.divide(total, count, out=np.full(how.resamples, np.nan), where=count > 0)
-    low, high = np.nanquantile(means, [(1 - how.level) / 2, (1 + how.level) / 2])
-    return float(low), float(high)
+    if n_photos < 2:
+        return float("nan"), float("nan")
+    filled = np.where(present, array, 0.0)
+    photos = np.random.default_rng(how.seed).multinomial(n_photos, np.full(n_photos, 1 / n_photos), how.resamples)
+    total, count = photos @ filled.sum(axis=0), photos @ present.sum(axis=0)
+    low, high = _percentiles(total / count, how.level)
+    if n_seeds == 1:
+        return low, high
+    from scipy.stats import t
+
+    mean = filled.sum() / present.sum()
+    spread = float((filled.sum(axis=1) / present.sum(axis=1)).std(ddof=1)) / np.sqrt(n_seeds)
+    seeds = float(t.ppf((1 + how.level) / 2, n_seeds - 1)) * spread
+    return float(mean - np.hypot(mean - low, seeds)), float(mean + np.hypot(high - mean, seeds))
 
 
 def permutation_p(observed: float, null: npt.ArrayLike, alternative: Alternative = "two-sided") -> float:
@@ -125,6 +162,11 @@ def permutation_p(observed: float, null: npt.ArrayLike, alternative: Alternative
         The statistic under the null. "two-sided" compares distances to zero: centre both first if need be.
     alternative : {"two-sided", "greater", "less"}
 
+    Returns
+    -------
+    float
+        NaN if the observed is not finite, or the null holds a NaN: then it is not known what would be as large.
+
     References
     ----------
     Phipson & Smyth, "Permutation p-values should never be zero", Stat. Appl. Genet. Mol. Biol. 2010.
@@ -135,7 +177,7 @@ def permutation_p(observed: float, null: npt.ArrayLike, alternative: Alternative
     0.5
     """
     draws = np.asarray(null, dtype=np.float64)
-    if np.isnan(observed):
+    if not np.isfinite(observed) or np.isnan(draws).any():
         return float("nan")
     if alternative == "two-sided":
         draws, observed = abs(draws), abs(observed)
@@ -253,6 +295,7 @@ def max_t_p(observed: npt.ArrayLike, null: npt.ArrayLike) -> FloatArray:
     observed : array_like, [...]
         Standardised, so that cells can be compared; NaN cells are not tested.
     null : array_like, [B, ...]
+        A map with a NaN in a cell that is tested counts as larger than any.
 
     References
     ----------
@@ -267,7 +310,7 @@ def max_t_p(observed: npt.ArrayLike, null: npt.ArrayLike) -> FloatArray:
     tested = ~np.isnan(t)
     if not tested.any():
         return np.full(t.shape, np.nan)
-    largest = np.sort(np.nanmax(draws[:, tested], axis=1))
+    largest = np.sort(draws[:, tested].max(axis=1))  # NaN comes last
     reached = len(largest) - np.searchsorted(largest, t - _TIED * np.maximum(1.0, t), side="left")
     return np.where(tested, (1 + reached) / (len(largest) + 1), np.nan)
 

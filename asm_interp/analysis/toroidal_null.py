@@ -50,8 +50,10 @@ def region_estimates(theta: Iterable[ThetaMaps], how: Resampling) -> list[Estima
     Returns
     -------
     list of Estimate
-        For each region the mean of θavg in it, in standard deviations over the photo, and log2 of the density of θstd
-        in it over the photo's; see `asm_interp.analysis.regions`. Photos with a constant map are left out.
+        For each region the mean of θavg in it, in standard deviations over the photo, and the density of θstd in it
+        over the photo's; see `asm_interp.analysis.regions`. Both are averaged over photos and tested as they are; of
+        densities log2 is given, afterwards, for that of a photo without mass in a region is infinite. Photos with a
+        constant map are left out.
     """
     regions = np.stack([region_weights(GRID, region).ravel() for region in REGIONS], axis=1)
     regions = regions / regions.sum(axis=0)
@@ -61,16 +63,22 @@ def region_estimates(theta: Iterable[ThetaMaps], how: Resampling) -> list[Estima
         if avg.std() > 0:
             found["avg"].append(_over_shifts((avg - avg.mean()) / avg.std(), regions))
         if std.max() > 0:
-            found["std"].append(np.log2(_over_shifts(std / std.mean(), regions)))
+            found["std"].append(_over_shifts(std / std.mean(), regions))
     labels = (("avg", "z of θavg, {}", "σ of the map"), ("std", "concentration of θstd, {}", "log₂ density"))
     rows = []
     for name, label, effect in labels:
         shifts = np.stack(found[name]) if found[name] else np.empty((0, 1, len(REGIONS)))
-        rows += [
-            _against_shifts(label.format(region), shifts[:, :, number], how, effect)
-            for number, region in enumerate(REGIONS)
-        ]
+        for number, region in enumerate(REGIONS):
+            row = _against_shifts(label.format(region), shifts[:, :, number], how, effect)
+            rows.append(row if name == "avg" else _on_log2(row))
     return rows
+
+
+def _on_log2(row: Estimate) -> Estimate:
+    """A row of densities with logarithms of its estimate and interval."""
+    with np.errstate(divide="ignore"):
+        estimate, low, high = np.log2([row.estimate, row.ci_low, row.ci_high]).tolist()
+    return replace(row, estimate=estimate, ci_low=low, ci_high=high)
 
 
 def _over_shifts(values: FloatArray, regions: FloatArray) -> FloatArray:
@@ -86,7 +94,7 @@ def _against_shifts(statistic: str, shifts: FloatArray, how: Resampling, effect:
     rng = np.random.default_rng([how.seed, 2])
     drawn = rng.integers(shifts.shape[1], size=(how.resamples, len(shifts)))
     null = shifts[np.arange(len(shifts)), drawn].mean(axis=1)
-    # Around the null's centre: the mean of a logarithm over shifts is not zero.
+    # Around the null's centre, which is one for densities.
     return replace(row, p=permutation_p(row.estimate - null.mean(), null - null.mean()))
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import t
 
 from asm_interp.analysis.paired_estimates import (
     paired_differences,
@@ -85,6 +86,13 @@ def test_differences_are_between_runs_of_the_same_seed_and_photo() -> None:
     assert found["d_z"] > 5
 
 
+def test_one_photo_has_no_interval() -> None:
+    found = setting_means(rows({"a": 0.0}, n_photos=1, n_seeds=2), ["x"], HOW).iloc[0]
+    assert (found["n_photos"], found["n_seeds"]) == (1, 2)
+    assert np.isfinite(found["estimate"])
+    assert np.isnan(found[["ci_low", "ci_high"]].astype(float)).all()
+
+
 def test_missing_and_infinite_values_leave_a_photo_out() -> None:
     table = rows({"a": 1.0, "b": 0.0}, n_photos=10)
     table.loc[0, "x"], table.loc[1, "x"] = np.nan, -np.inf
@@ -111,16 +119,16 @@ def test_what_cannot_be_compared_is_named() -> None:
 def test_similarities_are_means_over_photos_beside_those_between_seeds() -> None:
     pairs = pd.DataFrame(
         [
-            {"setting_a": a, "setting_b": b, "seed_a": s, "seed_b": t, "photo": f"p{i}"}
+            {"setting_a": a, "setting_b": b, "seed_a": s, "seed_b": other, "photo": f"p{i}"}
             | {"avg_spearman": value + 0.01 * i, "avg_iou": value, "std_spearman": np.nan, "std_iou": value}
-            for a, b, s, t, value in (("a", "b", 0, 0, 0.2), ("a", "b", 1, 1, 0.4), ("a", "a", 0, 1, 0.9))
+            for a, b, s, other, value in (("a", "b", 0, 0, 0.2), ("a", "b", 1, 1, 0.4), ("a", "a", 0, 1, 0.9))
             for i in range(5)
         ]
     )
     found = similarities(pairs, HOW).set_index(["setting", "reference", "statistic"])
     assert found.loc[("a", "b", "avg_spearman"), "estimate"] == pytest.approx(0.32)
-    assert found.loc[("a", "b", "avg_iou"), "ci_low"] == pytest.approx(0.2)
-    assert found.loc[("a", "b", "avg_iou"), "ci_high"] == pytest.approx(0.4)
+    half = t.ppf(0.975, 1) * 0.1  # of 0.2 and 0.4, whose mean has a standard error of 0.1
+    assert found.loc[("a", "b", "avg_iou"), ["ci_low", "ci_high"]].tolist() == pytest.approx([0.3 - half, 0.3 + half])
     assert found.loc[("a", "a", "std_iou"), "estimate"] == pytest.approx(0.9)
     assert np.isnan(found.loc[("a", "b", "std_spearman"), "estimate"])
     assert found["p"].isna().all()

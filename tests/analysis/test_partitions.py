@@ -92,6 +92,17 @@ def test_shares_of_a_data_set_add_up_to_one() -> None:
     assert (row.n_photos, row.n_crops) == (6, 120)
 
 
+def test_a_photo_without_crops_says_nothing() -> None:
+    none = np.zeros((0, 4))
+    assert np.isnan(split_scores(random_map(), none).share)
+    shares = composition_shares([("none", random_map(), none), ("some", random_map(seed=1), boxes_of(0))])
+    assert shares["n_crops"].tolist() == [0, 20]
+    assert shares.loc[0, ["variance", "content", "composition", "covariance", "share"]].isna().all()
+    rows = composition_estimates(shares, QUICK)
+    assert {row.n_photos for row in rows} == {1}
+    assert sum(row.estimate for row in rows) == pytest.approx(1)
+
+
 def test_ablation_on_a_trained_model() -> None:
     """Without composition a model trained on a placement rule orders crops worse."""
     model, world = asm.load("shapes-lambda-0.1"), shapes_world("test", n_photos=16)

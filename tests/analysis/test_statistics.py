@@ -5,11 +5,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binom, false_discovery_control, mannwhitneyu, ttest_1samp
+from scipy.stats import binom, false_discovery_control, mannwhitneyu, t, ttest_1samp
 
 from asm_interp.analysis.estimates import (
     COLUMNS,
-    correlation_estimate,
     equivalence_estimate,
     mean_estimate,
     ratio_estimate,
@@ -58,6 +57,8 @@ def test_permutation_p_counts_the_observed_itself() -> None:
     assert permutation_p(9.0, null) == pytest.approx(1 / 5)  # never zero
     assert permutation_p(0.1 + 0.2, [0.3], "greater") == 1  # equal, rounding apart
     assert math.isnan(permutation_p(math.nan, null))
+    assert math.isnan(permutation_p(0.1, [math.nan] * 99 + [5.0]))  # a draw that says nothing is no smaller draw
+    assert math.isnan(permutation_p(-math.inf, null))
     with pytest.raises(ValueError, match="alternative is two-sided, greater or less, got 'both'"):
         permutation_p(1.0, null, "both")  # type: ignore[arg-type]
 
@@ -131,6 +132,7 @@ def test_max_t_by_hand_and_over_a_map() -> None:
     largest = np.delete(abs(draws).reshape(99, 20), 0, axis=1).max(axis=1)
     assert found[2, 3] == pytest.approx((1 + (largest >= abs(observed[2, 3])).sum()) / 100)
     assert np.isnan(max_t_p([math.nan], np.ones((3, 1)))).all()
+    assert max_t_p([2.0], [[1.0], [math.nan], [0.5]]) == pytest.approx(2 / 4)
 
 
 def test_fisher_mean_and_its_scale() -> None:
@@ -166,20 +168,63 @@ def test_bootstrap_of_a_ratio() -> None:
     assert (row.estimate, row.n_photos) == (1.0, 2)
 
 
+def test_a_ratio_is_not_lost_to_a_resample_of_photos_that_do_not_count() -> None:
+    row = ratio_estimate("r", [1, 2, 3, 0], [2, 3, 4, 0], Resampling(2000))  # of 256 resamples one is 0 / 0
+    assert row.estimate == pytest.approx(2 / 3)
+    assert 1 / 2 <= row.ci_low < row.estimate < row.ci_high <= 3 / 4
+    nothing = ratio_estimate("r", [0, 0], [0, 0], Resampling(20))
+    assert np.isnan([nothing.estimate, nothing.ci_low, nothing.ci_high]).all()
+
+
+def test_one_photo_has_no_interval() -> None:
+    row = mean_estimate("x", [0.3], Resampling(99))
+    assert (row.estimate, row.n_photos) == (0.3, 1)
+    assert np.isnan([row.ci_low, row.ci_high]).all()
+    assert np.isnan(hierarchical_interval([[1.0], [2.0]])).all()
+
+
 def test_hierarchical_interval_knows_both_sources() -> None:
     rng = np.random.default_rng(5)
     seeds, photos = rng.normal(0, 1, (8, 1)), rng.normal(0, 0.1, (1, 60))
     low, high = hierarchical_interval(seeds + photos, Resampling(4000))
-    spread = seeds.std() / math.sqrt(8)  # the seeds are nearly all of it
-    assert (high - low) / (2 * 1.96 * spread) == pytest.approx(1, abs=0.1)
+    spread = seeds.std(ddof=1) / math.sqrt(8)  # the seeds are nearly all of it
+    assert (high - low) / (2 * t.ppf(0.975, 7) * spread) == pytest.approx(1, abs=0.01)
     narrow = bootstrap_interval((seeds + photos).mean(axis=0))
     assert high - low > 5 * (narrow[1] - narrow[0])
+
+
+def test_hierarchical_interval_adds_squares_of_its_parts() -> None:
+    rng = np.random.default_rng(9)
+    values, how = rng.exponential(size=(3, 50)), Resampling(300, 4)
+    mean, (low, high) = values.mean(), hierarchical_interval(values.mean(axis=0, keepdims=True), how)
+    seeds = ttest_1samp(values.mean(axis=1), 0).confidence_interval()
+    half = (seeds.high - seeds.low) / 2
+    expected = mean - math.hypot(mean - low, half), mean + math.hypot(high - mean, half)
+    assert hierarchical_interval(values, how) == pytest.approx(expected)
+    alike = np.repeat(values[:1], 3, axis=0)  # seeds that do not differ add nothing
+    assert hierarchical_interval(alike, how) == pytest.approx(hierarchical_interval(values[:1], how))
+
+
+@pytest.mark.parametrize("n_seeds", [2, 3, 5])
+@pytest.mark.parametrize("seed_sd", [0.1, 1.0])
+def test_hierarchical_interval_covers_with_few_seeds(n_seeds: int, seed_sd: float) -> None:
+    rng, covered, n = np.random.default_rng([n_seeds, int(10 * seed_sd)]), 0, 150
+    for trial in range(n):
+        photos, noise = rng.normal(size=(1, 80)), rng.normal(size=(n_seeds, 80))
+        values = seed_sd * rng.normal(size=(n_seeds, 1)) + photos + 0.3 * noise
+        low, high = hierarchical_interval(values, Resampling(200, trial))
+        covered += low <= 0 <= high
+    assert covered >= binom.ppf(1e-4, n, 0.93)
 
 
 def test_hierarchical_interval_leaves_nan_out() -> None:
     values = np.full((3, 4), 2.0)
     values[0, 1] = np.nan
     assert hierarchical_interval(values, Resampling(100)) == (2.0, 2.0)
+    own, how = np.random.default_rng(1).normal(size=(2, 30)), Resampling(100)
+    nothing = np.full((2, 1), np.nan)
+    assert hierarchical_interval(np.hstack([own, nothing]), how) == hierarchical_interval(own, how)
+    assert hierarchical_interval(np.vstack([own, np.full((1, 30), np.nan)]), how) == hierarchical_interval(own, how)
     with pytest.raises(ValueError, match=r"values have shape \[seeds, photos\], got \(3,\)"):
         hierarchical_interval([1, 2, 3])
 
@@ -192,11 +237,10 @@ def test_rows_and_their_table() -> None:
     assert (mean.ci_low, mean.ci_high) == bootstrap_interval(sample, 0.95, 500, 2)
     assert (mean.n_photos, mean.n_crops, mean.resamples, mean.seed) == (50, 9, 500, 2)
     untested = mean_estimate("untested", sample, how, alternative=None)
-    rows = table([mean, untested, correlation_estimate("ρ", np.tanh(sample), how)])
+    rows = table([mean, untested, mean_estimate("again", sample, how)])
     assert tuple(rows.columns) == COLUMNS
     assert math.isnan(rows.p_adj[1])
     assert rows.p_adj[0] == pytest.approx(2 * rows.p[0])
-    assert rows.estimate[2] == pytest.approx(np.tanh(sample.mean()))
 
 
 def test_nothing_to_estimate() -> None:

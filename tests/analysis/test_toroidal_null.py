@@ -39,7 +39,7 @@ def test_rows_are_means_of_the_photos_statistics() -> None:
     rows = {row.statistic: row for row in region_estimates(photos, FEW)}
     corners = np.mean([region_z(one.avg) for one in photos])
     assert rows["z of θavg, corners"].estimate == pytest.approx(corners, abs=1e-5)
-    expected = np.mean([concentration(one.std, "centre") for one in photos])
+    expected = np.log2(np.mean([2 ** concentration(one.std, "centre") for one in photos]))
     assert rows["concentration of θstd, centre"].estimate == pytest.approx(expected, abs=1e-5)
     assert {row.n_photos for row in rows.values()} == {4}
 
@@ -52,6 +52,22 @@ def test_a_corner_is_found_and_its_absence_is_not() -> None:
     assert region_estimates(with_corner, FEW)[0].p < 0.01
     p = [region_estimates([maps(smooth(rng)) for _ in range(8)], FEW)[0].p for _ in range(60)]
     assert 0 <= np.mean(np.array(p) < 0.05) <= 0.15  # P(more than 9 of 60 at 5 %) < .001
+
+
+def test_regions_without_mass_have_a_density_of_zero() -> None:
+    rng, photos = np.random.default_rng(4), []
+    for _ in range(20):
+        block = np.zeros(GRID)
+        i, j = rng.integers(4, 13, 2)
+        block[i : i + 15, j : j + 15] = 1  # never in a corner, nor on the border
+        photos.append(maps(block))
+    rows = {row.statistic: row for row in region_estimates(photos, FEW)}
+    corners, centre = (rows[f"concentration of θstd, {region}"] for region in ("corners", "centre"))
+    assert corners.estimate == corners.ci_low == corners.ci_high == -np.inf
+    assert 0 < centre.ci_low < centre.estimate < centre.ci_high
+    assert corners.p < 0.01
+    for region in ("corners", "border", "centre"):  # a block of ones says the same as its z
+        assert rows[f"concentration of θstd, {region}"].p == pytest.approx(rows[f"z of θavg, {region}"].p, abs=0.01)
 
 
 def test_constant_maps_are_left_out() -> None:

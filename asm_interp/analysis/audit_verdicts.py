@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 
@@ -220,15 +221,30 @@ CLAIMS = (
 """What the paper says of its maps and of λ, and what this audit takes for granted."""
 
 
-def number(value: float) -> str:
-    """Two digits, without a leading zero.
+def number(value: float, digits: int = 2) -> str:
+    """A number without a leading zero, and with a minus sign.
 
     Examples
     --------
-    >>> number(0.034), number(-0.5), number(1.25)
-    ('.03', '-.50', '1.25')
+    >>> number(0.034), number(-0.5), number(1.25), number(-0.001)
+    ('.03', '−.50', '1.25', '.00')
     """
-    return f"{value:.2f}".replace("0.", ".", 1) if abs(value) < 0.995 else f"{value:.2f}"
+    told = f"{round(value, digits) + 0.0:.{digits}f}"
+    return re.sub(r"^(-?)0\.", r"\1.", told).replace("-", "\N{MINUS SIGN}")
+
+
+def with_interval(estimate: float, low: float, high: float) -> str:
+    """An estimate with its interval, if it has one, in so many digits that no end is rounded to 0.
+
+    Examples
+    --------
+    >>> with_interval(0.0143, 0.0013, 0.0302), with_interval(1.0, 0.98, 1.0)
+    ('.014 [.001, .030]', '1.00 [.98, 1.00]')
+    """
+    ends = [end for end in (low, high) if not math.isnan(end)]
+    digits = next((n for n in (2, 3) if all(end == 0 or round(end, n) for end in ends)), 4)
+    told = [number(value, digits) for value in (estimate, *ends)]
+    return f"{told[0]} [{', '.join(told[1:])}]" if ends else told[0]
 
 
 def judge(claim: Claim, low: float, high: float) -> str:
@@ -290,7 +306,7 @@ def _verdict(claim: Claim, grade: Grade, where: str, beside: Sequence[Grade]) ->
     """One row of `verdicts`."""
     said, verdict = claim.text.format(rule=grade.rule), judge(claim, grade.ci_low, grade.ci_high)
     found = "".join(f", {number(other.estimate)} at β = 0" for other in beside)
-    found += f", {claim.unit} {number(grade.estimate)} [{number(grade.ci_low)}, {number(grade.ci_high)}]"
+    found += f", {claim.unit} {with_interval(grade.estimate, grade.ci_low, grade.ci_high)}"
     return {
         "data": grade.data,
         "claim": said,

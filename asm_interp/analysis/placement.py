@@ -34,6 +34,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from asm_interp.analysis.expressivity import by_partition, ceiling, correlation
+from asm_interp.analysis.saliency_metrics import degeneracy
 from asm_interp.analysis.statistics import Resampling
 from asm_interp.data.planted import RULES, rule_grid
 from asm_interp.geometry.boxes import FloatArray, check_boxes
@@ -115,8 +116,8 @@ def salient_region(saliency: npt.ArrayLike, share: float = 0.1) -> BoolArray:
     values = np.asarray(saliency, dtype=np.float64)
     if not 0 < share < 1:
         raise ValueError(f"share is in (0, 1), got {share}")
-    if not np.ptp(values) > 0:
-        raise ValueError("a constant saliency map marks no region")
+    if fault := degeneracy(values):
+        raise ValueError(f"a saliency map that is {fault} marks no region")
     threshold = np.quantile(values, 1 - share)
     return np.asarray(values >= threshold if threshold > values.min() else values > threshold)
 

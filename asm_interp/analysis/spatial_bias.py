@@ -100,7 +100,7 @@ def network_estimates(
     dataset : CropDataset
     how : Resampling, optional
     n_photos : int
-        At most; the first that are there. Each takes fourteen passes through the network.
+        At most; the first that are there. Each takes twenty passes through the network.
     lift : iterable of LiftMap
         Of scores over the same data set; each is compared with the mean θavg of these photos.
 

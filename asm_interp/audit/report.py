@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from asm_interp import __version__
-from asm_interp.analysis.audit_verdicts import Grade, grade_table, number, verdicts
+from asm_interp.analysis.audit_verdicts import Grade, grade_table, verdicts, with_interval
 from asm_interp.files import write_atomically
 
 
@@ -101,8 +101,7 @@ def world_name(row: dict[Any, Any]) -> str:
 
 def estimate_text(row: dict[Any, Any]) -> str:
     """Estimate and interval of a row of the table."""
-    ends = "" if math.isnan(row["ci_low"]) else f" [{number(row['ci_low'])}, {number(row['ci_high'])}]"
-    return f"{number(row['estimate'])}{ends}"
+    return with_interval(row["estimate"], row["ci_low"], row["ci_high"])
 
 
 def bar_text(row: dict[Any, Any]) -> str:

@@ -97,8 +97,8 @@ def corners(inputs: Inputs) -> Drawing:
     caption = (
         f"High and low: the best and worst {100 * SHARE:g} % of each photo's crops; a crop covers a corner within "
         f"1/{1 / CORNER_TOLERANCE:g} of the sides; size is area and aspect, centrality the distance of the crop's "
-        f"centre from the photo's. 95 % intervals over photos, {how.resamples} resamples. p: signs flipped, or, within "
-        f"groups of a size, crops exchanged; Holm's over the {n_tests} rows of a source in the CSV{_least(fewest)}. "
+        f"centre from the photo's. 95 % intervals over photos, {how.resamples} resamples. p: photos' signs "
+        f"flipped; Holm's over the {n_tests} rows of a source in the CSV{_least(fewest)}. "
         f"{few_photos(fewest)} Planted: drawn scenes of the world of {quoted([PLANTED_MODEL])}, with corner preference "
         "β. Where β = 0 no corner is preferred, but subjects stand off the border: at equal size, crops in corners can "
         "score lower there, which holding centrality allows for."

@@ -118,9 +118,7 @@ def theta_pair(inputs: Inputs) -> Drawing:
         for ax, values in zip(line, [*avg[name], *std[name]], strict=True):
             norm, cmap = (norms[0], DIVERGING) if ax in line[:2] else (norms[1], SEQUENTIAL)
             contour = _CONTOUR if cmap is SEQUENTIAL else None
-            draw_map(
-                values, photo, ax=ax, norm=norm, cmap=cmap, label="", bar=False, opacity=_OPACITY, contour=contour
-            )
+            draw_map(values, photo, ax=ax, norm=norm, cmap=cmap, label="", bar=False, opacity=_OPACITY, contour=contour)
         line[0].set_ylabel(fitted(name, shape * text_width() / 4))
         drawn = [*avg[name], *std[name]]
         keys = [f"{kind}, λ = {lam:g}" for kind in ("theta_avg", "theta_std") for lam in lambdas]

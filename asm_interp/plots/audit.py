@@ -211,26 +211,12 @@ def _wrapped(verdicts: pd.DataFrame, data: str, width: float) -> list[tuple[str,
         raise ValueError(f"no verdicts on {data!r}; there are {', '.join(verdicts['data'].unique())}")
     size = label_size()
     letters = int((72 * width - 2 * size) / (0.53 * size))
-    return [(fill(_retold(row), letters), str(row.verdict)) for row in own.itertuples()]
+    return [(fill(_retold(str(row.text)), letters), str(row.verdict)) for row in own.itertuples()]
 
 
-def _retold(row: Any) -> str:
-    """Text of a verdict with its numbers written anew, in one piece."""
-    return re.sub(r"\S+ \[[^]]*\]$", _numbers(row.estimate, row.ci_low, row.ci_high), row.text)
-
-
-def _numbers(estimate: float, low: float, high: float) -> str:
-    """An estimate with its interval, without leading zeros.
-
-    Examples
-    --------
-    >>> _numbers(0.0143, 0.0013, 0.0302).replace("\N{NO-BREAK SPACE}", " "), _numbers(1.0, 0.98, 1.0)[:4]
-    ('.014 [.001, .030]', '1.00')
-    """
-    digits = next((n for n in (2, 3) if all(end == 0 or round(end, n) for end in (low, high))), 4)
-    told = [f"{round(value, digits) + 0.0:.{digits}f}" for value in (estimate, low, high)]
-    short = [re.sub(r"^(-?)0\.", r"\1.", each).replace("-", "\N{MINUS SIGN}") for each in told]
-    return "{} [{},\N{NO-BREAK SPACE}{}]".format(*short)
+def _retold(text: str) -> str:
+    """Text of a verdict with its interval in one piece."""
+    return re.sub(r"\[(\S+), (\S+)\]$", "[\\1,\N{NO-BREAK SPACE}\\2]", text)
 
 
 def audit_figure(table: pd.DataFrame, verdicts: pd.DataFrame, data: str = "shapes", *, rule: str = "thirds") -> Figure:

@@ -31,9 +31,8 @@ def summarise(runs: pd.DataFrame, photos: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         `SETTING`, n_seeds, n_test (photos of a run); for each measure its mean over seeds, the standard deviation
-        between seeds (``_sd``, NaN for one seed), the 95 % interval of `hierarchical_interval`, which resamples
-        seeds and photos (``_low``, ``_high``; with few seeds somewhat narrow, for S draws of S seeds show
-        (S - 1) / S of the variance between them), and how many photos define it in any run (``_n``); mean seconds.
+        between seeds (``_sd``, NaN for one seed), the 95 % interval of `hierarchical_interval` over
+        seeds and photos (``_low``, ``_high``), and how many photos define it in any run (``_n``); mean seconds.
     """
     rows = []
     for setting, group in runs.groupby(SETTING, sort=False):

@@ -291,7 +291,7 @@ def test_verdict_texts() -> None:
     assert "the model has learned the rule (left): supported on shapes, of the ceiling .95 [.90, 1.00]" in texts
     assert "the model has learned the rule (right): undecided on shapes, of the ceiling .70 [.60, .80]" in texts
     rather = "the model has learned right rather than another rule"
-    assert f"{rather}: undecided on shapes, correlation difference -.10 [-.20, .10]" in texts
+    assert f"{rather}: undecided on shapes, correlation difference −.10 [−.20, .10]" in texts
     assert (
         "λ takes centred θstd out of the corners: supported on shapes, change of log₂ density -1.00 [-2.00, -.50]"
         in texts
@@ -312,7 +312,7 @@ def test_verdict_texts() -> None:
 
 
 def test_numbers() -> None:
-    assert [number(x) for x in (0.996, 0.994, -0.004, 10.5, 0.0)] == ["1.00", ".99", "-.00", "10.50", ".00"]
+    assert [number(x) for x in (0.996, 0.994, -0.004, 10.5, 0.0)] == ["1.00", ".99", ".00", "10.50", ".00"]
     assert judge(CLAIMS[0], float("nan"), 1.0) == "not measured"
 
 

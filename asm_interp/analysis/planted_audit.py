@@ -30,6 +30,9 @@ _MAPS: tuple[Key, ...] = (
     ("theta_std", "corner concentration"),
 )
 
+_SHARES = ("auc", "pointing", "mass", "ranking accuracy", "gauge share")
+"""Measures from 0 to 1."""
+
 
 @dataclass(frozen=True)
 class _Group:
@@ -44,6 +47,8 @@ class _Group:
         array = self.values(key) if values is None else values
         known = ~np.isnan(array)
         low, high = hierarchical_interval(array, self.how) if known.any() else (np.nan, np.nan)
+        if values is None and key[1] in _SHARES:
+            low, high = np.clip((low, high), 0.0, 1.0).tolist()  # Student's interval knows of no end
         mean = float(array[known].mean()) if known.any() else float("nan")
         return self.row(part, key[0], truth or key[1], mean, low, high, n_photos=int(known.any(axis=0).sum()), **more)
 

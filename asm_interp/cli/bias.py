@@ -91,9 +91,8 @@ def bias(
     n_tests, alpha = int(drawn.sum()), 1 - how.level
     if n_tests / (resamples + 1) >= alpha:
         say(
-            f"[yellow]too few resamples[/]: of {n_tests} tests by {resamples} resamples no p adj. can be below "
-            f"{n_tests / (resamples + 1):.2g}; from --resamples {ceil(n_tests / alpha - 1e-9)} on some can be below "
-            f"{alpha:.2g}"
+            f"[yellow]too few resamples[/]: corrected for {n_tests} tests, no p from {resamples} resamples is below "
+            f"{n_tests / (resamples + 1):.2g}; for {alpha:.2g} it takes --resamples {ceil(n_tests / alpha - 1e-9)}"
         )
     if crops.skipped:
         say(f"[yellow]{len(crops.skipped)} photos left out[/] ({escape(next(iter(crops.skipped.values())))})")

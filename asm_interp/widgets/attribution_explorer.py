@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from html import escape
 from typing import Any, ClassVar, get_args
 
 import ipywidgets as widgets
@@ -128,7 +129,7 @@ class AttributionExplorer(View):
             (self.effort_menu, "effort"),
             (self.cell_slider, "cell"),
         ):
-            t.link((self, name), (control, "value"))
+            self.link(name, control)
         self.canvas.observe(self._follow_canvas, "crop")
         self.canvas.observe(lambda _: self.canvas.set_trait("shape", "rectangle"), "shape")  # boxes only, here
         self.children = [
@@ -164,13 +165,13 @@ class AttributionExplorer(View):
     def _compute(self, progress: Progress) -> None:
         wish, photo = self.wish(self.method), self.photo
         if self.runs.get(wish) is None:
-            self.runs.compute(wish, self.maps.model(wish.checkpoint), photo, progress)
+            self.runs.compute(wish, self._model, photo, progress)
         progress(1, 1)
         self._show(None)
 
     def wish(self, method: str) -> Wish:
         """What a method would be asked for now."""
-        return Wish.of(self.photo, self.checkpoint, self.crop, method, self.baseline, self.effort)
+        return Wish.of(self._source, self.crop, method, self.baseline, self.effort)
 
     @property
     def result(self) -> Attribution | None:
@@ -190,6 +191,7 @@ class AttributionExplorer(View):
         """A photo, or a checkpoint, that was not on view before."""
         with self.working():
             self.reader = self._readers.get(self.photo, self.checkpoint)
+            self._model, self._source = self.maps.model(self.checkpoint), self.maps.key(self.photo, self.checkpoint)
         height, width = self.photo.shape[:2]
         start = [side * share for share in _START for side in (width, height)]
         stays = isinstance(change, dict) and change.get("name") == "checkpoint" and self.crop
@@ -205,10 +207,12 @@ class AttributionExplorer(View):
     @guarded
     def _follow_canvas(self, change: dict[str, Any]) -> None:
         if change["new"]:
-            self.crop = change["new"]
+            self.take("crop", self.canvas, "crop")
 
     @guarded
     def _follow_crop(self, _: object) -> None:
+        if not self.reader.fits(self.photo):
+            return
         with self.canvas.hold_sync(), self.exact.hold_sync():
             self.canvas.crop = self.exact.crop = list(self.crop)
             self.reading = self.reader.read(self.crop)
@@ -275,7 +279,7 @@ class AttributionExplorer(View):
         where = f"Crop {box_text(self.crop)}, score {number(self.reading.score, 4)}."
         if result is None:
             return f"{where} Not computed for this crop: {self.method}. Press Run."
-        agreed = self.runs.agreement(self.wish(self.method), self.maps.model(self.checkpoint), self.photo, self.cell)
+        agreed = self.runs.agreement(self.wish(self.method), self._model, self.photo, self.cell)
         exact = "φ less the baseline's" if result.baseline else "φ"
         return (
             f"{where} <b>{self.method.capitalize()}</b>: {self._told_sum(result)} {self._told_leak(result)} "
@@ -304,7 +308,7 @@ class AttributionExplorer(View):
         return f"{share}: the network sees past the border."
 
     def _told_scale(self) -> str:
-        return f"{self.checkpoint}; {'; '.join(f'{name}: {norm}' for name, norm in self.scales().items())}"
+        return f"{escape(self.checkpoint)}; {'; '.join(f'{name}: {norm}' for name, norm in self.scales().items())}"
 
     def scales(self) -> Mapping[str, str]:
         """See `View.scales`."""
@@ -316,7 +320,7 @@ class AttributionExplorer(View):
         rows = []
         for method, result in self.results.items():
             wish = self.wish(method)
-            agreed = self.runs.agreement(wish, self.maps.model(self.checkpoint), self.photo, self.cell)
+            agreed = self.runs.agreement(wish, self._model, self.photo, self.cell)
             rows.append(
                 [
                     method, result.baseline, wish.effort, self.cell, result.score, result.baseline_score,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +14,7 @@ from asm_interp.analysis.attribution import Attribution
 from asm_interp.analysis.attribution_agreement import agreement
 from asm_interp.analysis.crop_input import Progress
 from asm_interp.model.asmnet import ASMNet
-from asm_interp.widgets.score_maps import Photo, digest
+from asm_interp.widgets.score_maps import Key, Photo
 
 METHODS: dict[str, Callable[..., Attribution]] = {
     "integrated gradients": captum.integrated_gradients,
@@ -48,26 +47,24 @@ class Wish:
 
     Attributes
     ----------
-    photo : str
-        Its digest.
-    checkpoint : str
+    source : Key
+        Photo and checkpoint, as `asm_interp.widgets.score_maps.ScoreMaps.key` tells them apart.
     crop : tuple of float
     method, baseline, effort : str
         Those that a method knows nothing of are empty, so that equal results have equal wishes.
     """
 
-    photo: str
-    checkpoint: str
+    source: Key
     crop: tuple[float, ...]
     method: str
     baseline: str
     effort: str
 
     @classmethod
-    def of(cls, photo: Photo, checkpoint: str, crop: list[float], method: str, baseline: str, effort: str) -> Wish:
+    def of(cls, source: Key, crop: list[float], method: str, baseline: str, effort: str) -> Wish:
         """What a view asks for."""
         told = "" if method == "grad-cam" else baseline
-        return cls(digest(photo), checkpoint, tuple(crop), method, told, effort if method in EFFORTS[effort] else "")
+        return cls(source, tuple(crop), method, told, effort if method in EFFORTS[effort] else "")
 
 
 class AttributionRuns:
@@ -92,8 +89,7 @@ class AttributionRuns:
         options: dict[str, Any] = dict(EFFORTS[wish.effort][wish.method]) if wish.effort else {}
         if wish.baseline:
             options |= {"baseline": wish.baseline, "memory_bytes": _MEMORY_BYTES, "progress": progress}
-        # A copy: Captum hooks into layers, and the view may ask the network for another photo meanwhile.
-        found = METHODS[wish.method](deepcopy(model), photo, list(wish.crop), **options)
+        found = METHODS[wish.method](model, photo, list(wish.crop), **options)
         progress(1, 1)
         self._found[wish] = found
         while len(self._found) > _KEPT:

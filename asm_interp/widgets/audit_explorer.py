@@ -16,14 +16,14 @@ from asm_interp.analysis.localisation import EXPLANATIONS, MEASURES
 from asm_interp.analysis.normalisation import Normalisation
 from asm_interp.audit.bench import Bench
 from asm_interp.data.planted import rule_grid
-from asm_interp.geometry.boxes import check_boxes
 from asm_interp.geometry.candidates import anchor_boxes
 from asm_interp.model.score_map import crop_scores
 from asm_interp.widgets import charts, painter
 from asm_interp.widgets.canvas import MapCanvas, outline
 from asm_interp.widgets.charts import number
-from asm_interp.widgets.controls import opacity_slider
+from asm_interp.widgets.controls import checkpoint_menu, opacity_slider
 from asm_interp.widgets.graded_photo import GradedPhoto, middle
+from asm_interp.widgets.guard import Refused, between, checks
 from asm_interp.widgets.planted_scenes import PlantedScenes, mask_lines
 from asm_interp.widgets.rows import flow
 from asm_interp.widgets.score_maps import ScoreMaps
@@ -110,13 +110,8 @@ class AuditExplorer(View):
     # ---- building
 
     def _build(self) -> None:
-        known = self.scenes.checkpoints
-        self.menu = widgets.Dropdown(
-            options=known if self.checkpoint in known else [self.checkpoint, *known],
-            description="Model",
-            tooltip="Models of planted scenes: what they should have learned is known",
-            layout=widgets.Layout(width="300px"),
-        )
+        self.menu = checkpoint_menu(self, self.scenes.checkpoints)
+        self.menu.tooltip = "Models of planted scenes: what they should have learned is known"
         self.explanation_menu = widgets.Dropdown(
             options={told: name for name, told in EXPLANATIONS.items()},
             description="Map",
@@ -126,12 +121,8 @@ class AuditExplorer(View):
         self.stepper = Stepper("Scene")
         self.stepper.count = len(self.scenes)
         self.opacity_slider = opacity_slider(self, self.canvas)
-        for control, name in (
-            (self.menu, "checkpoint"),
-            (self.explanation_menu, "explanation"),
-            (self.stepper, "index"),
-        ):
-            t.link((self, name), (control, "value"))
+        self.link("explanation", self.explanation_menu)
+        self.link("index", self.stepper)
         for canvas in (self.planted, self.learned):
             canvas.set_photo(np.full((_PLANE, _PLANE, 3), 255, np.uint8), grey=False)
             canvas.crop = [0, 0, _PLANE, _PLANE]
@@ -207,19 +198,28 @@ class AuditExplorer(View):
             self._grade()
             self._show(None)
 
-    @t.validate("subject")
-    def _check_subject(self, proposal: dict[str, Any]) -> list[float]:
-        if not proposal["value"]:
+    @checks("checkpoint")
+    def _check_checkpoint(self, value: str) -> str:
+        self.scenes.world(value)
+        self.maps.require(value)
+        return value
+
+    @checks("index")
+    def _check_index(self, value: int) -> float:
+        return between(value, 0, len(self.scenes) - 1, "the index of a scene")
+
+    @checks("subject")
+    def _check_subject(self, value: list[float]) -> list[float]:
+        if not value:
             return []
         if self.graded is None:
-            raise t.TraitError("a planted scene's subject is known; one is boxed on a photo that was chosen")
-        box: list[float] = check_boxes([proposal["value"]], self.graded.photo_size)[0].tolist()
-        return box
+            raise Refused("a planted scene's subject is known; one is boxed on a photo that was chosen")
+        return self._on_photo(value)
 
     @guarded
     def _follow_canvas(self, change: dict[str, Any]) -> None:
         if change["new"] and self.graded is not None:
-            self.subject = change["new"]
+            self.take("subject", self.truth, "crop")
 
     @guarded
     def _follow_subject(self, _: object) -> None:
@@ -258,7 +258,7 @@ class AuditExplorer(View):
             self.canvas.title = f"{SHORT[self.explanation]}: AUC {number(self.marks.loc[self.explanation, 'auc'])}"
             self.readout.value = (
                 f"<div style='line-height:1.4'>{self._told()}<br>{self._told_rule()}"
-                f"<div style='color:#555'>{self.checkpoint}; {SHORT[self.explanation]}: {self.norm}</div></div>"
+                f"<div style='color:#555'>{escape(self.checkpoint)}; {SHORT[self.explanation]}: {self.norm}</div></div>"
             )
             self.canvas.alt = self.description()
         self.bars.value = charts.bars(
@@ -293,7 +293,7 @@ class AuditExplorer(View):
             for table in (self.marks, self.means)
         )
         what, note = f"<b>{EXPLANATIONS[self.explanation]}</b>", ""
-        where, share = self.sample.id, float(self.sample.mask.mean())
+        where, share = escape(self.sample.id), float(self.sample.mask.mean())
         if self.graded is not None:
             named = ", ".join(dict.fromkeys(("your photo", escape(self.picker.name))))
             where = f"{named}, {self._drawn} ({box_text(self.subject)})"
@@ -320,6 +320,8 @@ class AuditExplorer(View):
         return "subject not drawn: its middle" if untouched else "subject as you drew it"
 
     def _told_rule(self) -> str:
+        if not self.rule.best:
+            return f"No placement preference over {self.rule.n_photos} scenes: the model scores all places alike."
         world, table = self.scenes.world(self.checkpoint), self.rule.correlations.set_index("rule")
         own = {name: float(column.to_dict()[world.rule]) for name, column in table.items()}
         right = "the planted one" if self.rule.best == world.rule else f"not the planted one, {world.rule}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from html import escape
 from typing import Any, ClassVar
 
 import ipywidgets as widgets
@@ -38,6 +39,7 @@ from asm_interp.widgets.bias_reading import (
 )
 from asm_interp.widgets.charts import number
 from asm_interp.widgets.controls import checkpoint_menu, data_set_controls
+from asm_interp.widgets.guard import between, checks, one_of
 from asm_interp.widgets.rows import flow
 from asm_interp.widgets.score_maps import ScoreMaps
 from asm_interp.widgets.stepper import Stepper
@@ -45,6 +47,7 @@ from asm_interp.widgets.view import View, guarded
 
 _GREY = 200  # of the plane that stands for a photo that is not there
 _PLANTED_MODEL = "shapes-lambda-0.1"
+_MOST_CROPS = 10
 
 
 class BiasExplorer(View):
@@ -77,7 +80,7 @@ class BiasExplorer(View):
     index : int
         Which of the examined photos is shown.
     n_crops : int
-        Best crops, and worst, that are drawn.
+        Best crops, and worst, that are drawn; ten at most.
     """
 
     sweep_name: ClassVar[str] = "Corner tolerance τ"
@@ -90,7 +93,7 @@ class BiasExplorer(View):
     size_held = t.Bool(False)
     only_significant = t.Bool(False)
     index = t.Int(0)
-    n_crops = t.Int(3)
+    n_crops = t.Int(3, min=1, max=_MOST_CROPS)
 
     def __init__(
         self,
@@ -106,6 +109,7 @@ class BiasExplorer(View):
         super().__init__(maps=maps)
         self.n_photos, self.how = n_photos, Resampling(resamples)
         self._given = data if isinstance(data, CropDataset) else None
+        self._offered = [*([self._given.name] if self._given else []), *PLANTED, *KINDS]
         name = data.name if isinstance(data, CropDataset) else data or next(iter(PLANTED))
         planted = name in PLANTED and self._given is None
         self.set_trait("data", name)
@@ -115,7 +119,7 @@ class BiasExplorer(View):
         self.annotated, self.scored = self.panels
         self._build()
         self.observe(self._show_photo, "index")
-        self._open(None)
+        self._read()
         self.observe(self._open, ["data", "root", "split"])
         self.observe(self._score, "checkpoint")
         self.observe(self._show_rows, "tolerance")
@@ -125,8 +129,7 @@ class BiasExplorer(View):
     # ---- building
 
     def _build(self) -> None:
-        own = [self._given.name] if self._given is not None else []
-        data_set = data_set_controls(self, [*own, *PLANTED, *KINDS])
+        data_set = data_set_controls(self, self._offered)
         self.menu = checkpoint_menu(self)
         self.tolerance_slider = widgets.SelectionSlider(
             options=[(fraction(each), each) for each in TOLERANCES],
@@ -151,7 +154,7 @@ class BiasExplorer(View):
         self.count_slider = widgets.IntSlider(
             self.n_crops,
             1,
-            10,
+            _MOST_CROPS,
             description="Crops",
             tooltip="Best crops, and worst, drawn on the photo",
             layout=widgets.Layout(width="240px"),
@@ -165,7 +168,7 @@ class BiasExplorer(View):
             (self.count_slider, "n_crops"),
             (self.stepper, "index"),
         ):
-            t.link((self, name), (control, "value"))
+            self.link(name, control)
         for panel in self.panels:
             panel.lift.observe(self._point, "pointer")
         self.children = [
@@ -181,8 +184,19 @@ class BiasExplorer(View):
 
     # ---- data
 
+    @checks("data")
+    def _check_data(self, value: str) -> Any:
+        return one_of(value, self._offered, "a data set")
+
+    @checks("index")
+    def _check_index(self, value: int) -> float:
+        return between(value, 0, len(self.reading.crops) - 1, "the index of an examined photo")
+
     @guarded
     def _open(self, _: object) -> None:
+        self._read()
+
+    def _read(self) -> None:
         """Annotations that were not on view before; what is on view stays if they cannot be read."""
         with self.working("reading the crops…"):
             if self._given is not None and self.data == self._given.name:
@@ -191,6 +205,7 @@ class BiasExplorer(View):
                 dataset = open_data(self.data, self.root, self.split)
             reading = BiasReading.read(dataset.name, dataset, self.how, progress=self._tell)
         self.dataset, self.reading = dataset, reading
+        self._opened = {"data": self.data, "root": self.root, "split": self.split}
         self.annotated.show(reading)
         self.significance_box.disabled = True
         self._score(None)
@@ -284,10 +299,10 @@ class BiasExplorer(View):
     def _told(self, reading: BiasReading) -> str:
         raw, matched, central = (reading.row(each, self.tolerance) for each in (RAW, MATCHED, CENTRAL))
         told = (
-            f"<b>{reading.name}</b> ({len(reading.crops)} photos): {100 * reading.coverage(self.tolerance):.0f} % of "
-            f"crops cover a corner at τ = {fraction(self.tolerance)}. ρ of score and corners covered: raw "
-            f"{_interval(raw)}, at equal width and height {_interval(matched)}, with size and centrality held "
-            f"{_interval(central)}. {_verdict(raw, matched)}"
+            f"<b>{escape(reading.name)}</b> ({len(reading.crops)} photos): "
+            f"{100 * reading.coverage(self.tolerance):.0f} % of crops cover a corner at τ = "
+            f"{fraction(self.tolerance)}. ρ of score and corners covered: raw {_interval(raw)}, at equal width and "
+            f"height {_interval(matched)}, with size and centrality held {_interval(central)}. {_verdict(raw, matched)}"
         )
         if reading is self.reading and reading.name in PLANTED:
             told += (
@@ -298,7 +313,11 @@ class BiasExplorer(View):
 
     def used_checkpoints(self) -> list[str]:
         """The model, if it scored any photo."""
-        return [self.checkpoint] if self.scored.reading is not None else []
+        return [self.scored.reading.name] if self.scored.reading is not None else []
+
+    def settings(self) -> dict[str, Any]:
+        """See `View.settings`; with the data on view, also where other data could not be read."""
+        return super().settings() | self._opened
 
     def scales(self) -> Mapping[str, str]:
         """See `View.scales`."""

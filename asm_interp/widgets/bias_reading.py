@@ -68,10 +68,12 @@ def open_data(data: str, root: str | os.PathLike[str] = "", split: str = "all") 
     Raises
     ------
     ValueError
-        If a published data set comes without a folder (the message says what to put there), or has no such split;
-        as `asm_interp.data.registry.read_dataset`.
+        If a published data set comes without a folder (the message says what to put there), or there is no such
+        split; as `asm_interp.data.registry.read_dataset`.
     """
     if data in PLANTED:
+        if split != "all":
+            raise ValueError(f"{data}: drawn scenes have no split {split!r}; choose all")
         return CropDataset(data, list(_planted(PLANTED[data])))
     if not os.fspath(root):
         raise ValueError(f"Type the data set's folder, then Enter.\n{where(data)}")

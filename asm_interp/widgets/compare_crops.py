@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from html import escape
 from typing import Any, ClassVar
 
 import ipywidgets as widgets
@@ -11,7 +12,7 @@ import pandas as pd
 import traitlets as t
 from PIL import Image
 
-from asm_interp.analysis.explanation import CropComparison, compare_crops
+from asm_interp.analysis.explanation import CropComparison, IntArray, compare_crops
 from asm_interp.geometry.boxes import FloatArray
 from asm_interp.model.checkpoint import DEFAULT_CHECKPOINT
 from asm_interp.model.score_map import ScoreMap
@@ -48,7 +49,7 @@ class CompareCrops(View):
         In photo pixels; they start as the best crop and the whole photo.
     opacity : float
     difference : float
-        Score of A less that of B; read it, do not set it.
+        Score of A less that of B; cannot be set.
     """
 
     sweep_name: ClassVar[str] = "B"
@@ -57,7 +58,7 @@ class CompareCrops(View):
     crop_a: t.List[float] = t.List()
     crop_b: t.List[float] = t.List()
     opacity = t.Float(0.7)
-    difference = t.Float(float("nan"))
+    difference = t.Float(float("nan"), read_only=True)
 
     def __init__(self, photo: Given = None, checkpoint: object | None = None, *, maps: ScoreMaps | None = None) -> None:
         super().__init__(photo, maps=maps)
@@ -145,7 +146,7 @@ class CompareCrops(View):
     def _follow_canvas(self, change: dict[str, Any]) -> None:
         if change["new"] and not self._opening:
             name = "a" if change["owner"] is self.canvases["a"] else "b"
-            setattr(self, f"crop_{name}", change["new"])
+            self.take(f"crop_{name}", change["owner"], "crop")
 
     @guarded
     def _stay_rectangle(self, change: dict[str, Any]) -> None:
@@ -170,7 +171,7 @@ class CompareCrops(View):
 
     @guarded
     def _follow_crops(self, change: dict[str, Any]) -> None:
-        if not self._opening:
+        if not self._opening and self.reader.fits(self.photo):
             if change["name"] != self._hinted:
                 self.say()
             self._hinted = ""
@@ -180,7 +181,7 @@ class CompareCrops(View):
         """The update path: two crops to the split, the map and the read-out."""
         crops = {"a": list(self.crop_a), "b": list(self.crop_b)}
         self.comparison = compare_crops(self.reader.score_map, crops["a"], crops["b"])
-        self.difference = self.comparison.difference
+        self.set_trait("difference", self.comparison.difference)
         scores = {"a": self.comparison.score_a, "b": self.comparison.score_b}
         for name, canvas in self.canvases.items():
             reading, other = self.reader.read(crops[name]), "b" if name == "a" else "a"
@@ -208,7 +209,7 @@ class CompareCrops(View):
 
     def _show_map(self) -> None:
         values = difference_map(self.reader.centred, self.comparison)
-        label = "what each pixel adds to A − B, times the area that both cover: its mean there is A − B"
+        label = "what each pixel adds to A − B, times how many pixels the crops touch: its mean is A − B"
         with self.map.hold_sync():
             self.map.set_map(values, self.reader.norm, "diverging", label)
             self.map.outlines = [
@@ -259,7 +260,7 @@ class CompareCrops(View):
             "Gained and lost count beyond the photo's average; moved is the same content at another place of the crop, "
             "or with another weight."
         )
-        return f"<div>{text}</div><div style='color:#555'>{why} {self.checkpoint}; {self.reader.norm}</div>"
+        return f"<div>{text}</div><div style='color:#555'>{why} {escape(self.checkpoint)}; {self.reader.norm}</div>"
 
     def scales(self) -> Mapping[str, str]:
         """See `View.scales`."""
@@ -296,10 +297,10 @@ class CompareCrops(View):
 
 
 def difference_map(score_map: ScoreMap, comparison: CropComparison) -> FloatArray:
-    """What each map pixel adds to the difference of two crops' scores, times the area of their union, [h, w].
+    """What each map pixel adds to the difference of two crops' scores, times how many pixels they touch, [h, w].
 
-    A pixel belongs to the crop, and to its partition, that its centre lies in, so that the mean over the union is the
-    difference but for the pixels that a border crosses; NaN outside both crops.
+    The mean is the difference: a pixel that a border crosses counts with what of it lies inside, and one that two
+    partitions share with both, by area. NaN outside both crops.
 
     Parameters
     ----------
@@ -308,16 +309,23 @@ def difference_map(score_map: ScoreMap, comparison: CropComparison) -> FloatArra
     comparison : CropComparison
         Of two crops of it.
     """
-    _, height, width = score_map.values.shape
-    down, across = score_map.scale
-    y, x = (np.arange(height) + 0.5) / down, (np.arange(width) + 0.5) / across
-    found, covered = np.zeros((height, width)), np.zeros((height, width), bool)
-    for (x1, y1, x2, y2), sign in ((comparison.box_a, 1), (comparison.box_b, -1)):
-        rows, columns = np.flatnonzero((y >= y1) & (y < y2)), np.flatnonzero((x >= x1) & (x < x2))
-        v, u = (y[rows] - y1) / (y2 - y1), (x[columns] - x1) / (x2 - x1)
-        labels = score_map.pattern.partition_at(u[None, :], v[:, None])
-        own = score_map.values.numpy()[labels, rows[:, None], columns[None, :]]
-        inside = np.ix_(rows, columns)
-        found[inside] += sign * own / max(1, own.size)
-        covered[inside] = True
-    return np.where(covered, found * covered.sum(), np.nan)
+    values, labels = score_map.values.numpy(), score_map.pattern.labels
+    height, width = values.shape[1:]
+    found, touched = np.zeros((height, width)), np.zeros((height, width), bool)
+    for box, sign in ((comparison.box_a, 1), (comparison.box_b, -1)):
+        x1, y1, x2, y2 = score_map.to_map(box[None])[0].tolist()
+        rows, v, tall = _steps(y1, y2, labels.shape[0], height)
+        columns, u, wide = _steps(x1, x2, labels.shape[1], width)
+        own = values[labels[np.ix_(v, u)], rows[:, None], columns[None, :]] * np.outer(tall, wide)
+        np.add.at(found, np.ix_(rows, columns), sign * own)  # steps of one pixel add up
+        touched[np.ix_(rows, columns)] = True
+    return np.where(touched, found * touched.sum(), np.nan)
+
+
+def _steps(start: float, stop: float, cells: int, pixels: int) -> tuple[IntArray, IntArray, FloatArray]:
+    """A side cut at the borders of pixels and of a pattern's cells: each step's pixel, cell, and share of the side."""
+    borders = np.arange(np.floor(start) + 1, np.ceil(stop))
+    cuts = np.union1d(np.linspace(start, stop, cells + 1), borders)
+    middle = (cuts[:-1] + cuts[1:]) / 2
+    cell = ((middle - start) / (stop - start) * cells).astype(np.int64).clip(max=cells - 1)
+    return middle.astype(np.int64).clip(max=pixels - 1), cell, np.diff(cuts) / (stop - start)

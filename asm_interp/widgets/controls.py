@@ -12,13 +12,12 @@ from asm_interp.widgets.canvas import MapCanvas
 from asm_interp.widgets.guard import Guarded
 
 
-def checkpoint_menu(view: Guarded, name: str = "checkpoint") -> widgets.Dropdown:
-    """Menu of the checkpoints at hand, linked to a view's trait; one that is not listed (a path) is put first."""
-    names = list_checkpoints()["name"].tolist()
-    now = getattr(view, name)
+def checkpoint_menu(view: Guarded, names: Iterable[str] | None = None) -> widgets.Dropdown:
+    """Menu of checkpoints, of all at hand by default, linked to a view's trait; another one (a path) is put first."""
+    names = list_checkpoints()["name"].tolist() if names is None else list(names)
     menu = widgets.Dropdown(
-        options=names if now in names else [now, *names],
-        value=now,
+        options=names if view.checkpoint in names else [view.checkpoint, *names],
+        value=view.checkpoint,
         description="Model",
         tooltip="Checkpoint whose scores are shown",
         layout=widgets.Layout(width="270px"),
@@ -29,8 +28,8 @@ def checkpoint_menu(view: Guarded, name: str = "checkpoint") -> widgets.Dropdown
             menu.options = [change["new"], *menu.options]
             menu.value = change["new"]
 
-    view.observe(widen, name)
-    t.link((view, name), (menu, "value"))
+    view.observe(widen, "checkpoint")
+    view.link("checkpoint", menu)
     return menu
 
 
@@ -57,7 +56,7 @@ def data_set_controls(view: Guarded, names: Iterable[str]) -> tuple[widgets.Drop
         ),
     )
     for name, control in zip(("data", "root", "split"), controls, strict=True):
-        t.link((view, name), (control, "value"))
+        view.link(name, control)
     return controls
 
 
@@ -72,7 +71,7 @@ def opacity_slider(view: Guarded, *canvases: MapCanvas) -> widgets.FloatSlider:
         tooltip="Of the map over the photo; at 0 the photo is in colour",
         layout=widgets.Layout(width="250px"),
     )
-    t.link((view, "opacity"), (slider, "value"))
+    view.link("opacity", slider)
     for canvas in canvases:
         t.dlink((view, "opacity"), (canvas, "opacity"))
         widgets.jsdlink((slider, "value"), (canvas, "opacity"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from html import escape
 from typing import Any, ClassVar
 
 import ipywidgets as widgets
@@ -10,6 +11,8 @@ import pandas as pd
 import traitlets as t
 from PIL import Image
 
+from asm_interp.data.photo import MIN_SIDE
+from asm_interp.geometry.boxes import check_circles
 from asm_interp.geometry.candidates import parse_aspect
 from asm_interp.model.checkpoint import DEFAULT_CHECKPOINT
 from asm_interp.widgets import charts, painter
@@ -17,11 +20,12 @@ from asm_interp.widgets.canvas import GUIDES, MapCanvas, outline
 from asm_interp.widgets.charts import number
 from asm_interp.widgets.controls import checkpoint_menu, opacity_slider
 from asm_interp.widgets.crop_reader import CropReading
+from asm_interp.widgets.guard import between, checks
 from asm_interp.widgets.photos import Given
 from asm_interp.widgets.readers import Readers
 from asm_interp.widgets.score_maps import ScoreMaps
 from asm_interp.widgets.theta_layers import theta_layer
-from asm_interp.widgets.view import View, guarded
+from asm_interp.widgets.view import View, guarded, plain
 
 LAYERS = {"φ: what the crop reads": "phi", "θavg": "avg", "θstd": "std", "photo alone": "none"}
 _READERS = 4  # photos and checkpoints whose crops are read again without preparation
@@ -45,12 +49,13 @@ class CropCanvas(View):
     shape : {"rectangle", "circle"}
         A circle stands in the crop's square.
     aspect : str
-        Ratio that the crop is kept to, as "3:2" or "1.5"; empty if it is free.
+        Ratio that the crop is kept to, as "3:2" or "1.5", between 1:16 and 16:1, which every photo can hold; empty
+        if it is free.
     layer : {"phi", "avg", "std", "none"}
     opacity : float
     guides : {"", "thirds", "centre", "diagonals"}
     score : float
-        Of the crop; read it, do not set it.
+        Of the crop; cannot be set.
     """
 
     sweep_name: ClassVar[str] = "Best crops"
@@ -62,7 +67,7 @@ class CropCanvas(View):
     layer: t.Enum[Any] = t.Enum(list(LAYERS.values()), "phi")
     opacity = t.Float(0.7)
     guides = t.Enum(list(GUIDES), "")
-    score = t.Float(float("nan"))
+    score = t.Float(float("nan"), read_only=True)
 
     def __init__(self, photo: Given = None, checkpoint: object | None = None, *, maps: ScoreMaps | None = None) -> None:
         super().__init__(photo, maps=maps)
@@ -126,7 +131,7 @@ class CropCanvas(View):
             (self.aspect_box, "aspect"),
             (self.guide_menu, "guides"),
         ):
-            t.link((self, name), (control, "value"))
+            self.link(name, control)
         for name in ("shape", "guides"):
             t.link((self, name), (self.canvas, name))
         self.canvas.observe(self._follow_canvas, "crop")
@@ -146,6 +151,20 @@ class CropCanvas(View):
         ]
 
     # ---- state to pictures
+
+    @checks("crop")
+    def _check_crop(self, value: Any) -> list[float]:
+        crop = self._on_photo(value)
+        if self.shape == "circle":
+            x1, y1, x2, y2 = crop
+            check_circles([[(x1 + x2) / 2, (y1 + y2) / 2, min(x2 - x1, y2 - y1) / 2]], self.photo.shape[:2])
+        return crop
+
+    @checks("aspect")
+    def _check_aspect(self, value: str) -> str:
+        if value.strip():
+            between(parse_aspect(value), 1 / MIN_SIDE, MIN_SIDE, "an aspect ratio")
+        return value.strip()
 
     @guarded
     def _open(self, change: object) -> None:
@@ -169,7 +188,7 @@ class CropCanvas(View):
 
     @property
     def _ratio(self) -> str:
-        return self.aspect.strip() if self.shape == "rectangle" else ""
+        return self.aspect if self.shape == "rectangle" else ""
 
     @property
     def best(self) -> pd.DataFrame:
@@ -206,11 +225,11 @@ class CropCanvas(View):
     @guarded
     def _follow_canvas(self, change: dict[str, Any]) -> None:
         if change["new"]:
-            self.crop = change["new"]
+            self.take("crop", self.canvas, "crop")
 
     @guarded
     def _fit(self, change: object) -> None:
-        """The crop gets the shape and the ratio that are wanted, about its centre and no larger than it was."""
+        """The crop gets the shape and the ratio that are wanted, about its centre, in it if that is not too thin."""
         ratio = 1.0 if self.shape == "circle" else parse_aspect(self._ratio) if self._ratio else 0.0
         with self.canvas.hold_sync():
             self.canvas.aspect = ratio if self.shape == "rectangle" else 0.0
@@ -218,25 +237,30 @@ class CropCanvas(View):
             self._list_best()
             if ratio:
                 x1, y1, x2, y2 = self.crop
-                width = min(x2 - x1, (y2 - y1) * ratio)
-                left, top = (x1 + x2 - width) / 2, (y1 + y2 - width / ratio) / 2
-                self.crop = [left, top, left + width, top + width / ratio]
+                thin = 2.0 if self.shape == "circle" else 1.0  # pixels
+                width = max(min(x2 - x1, (y2 - y1) * ratio), thin * max(1.0, ratio))
+                height = width / ratio
+                down, across = self.photo.shape[:2]
+                left = min(max((x1 + x2 - width) / 2, 0.0), across - width)
+                top = min(max((y1 + y2 - height) / 2, 0.0), down - height)
+                self.crop = [left, top, left + width, top + height]
             self._show()
             self._paint_layer(None)
 
     @guarded
     def _follow_crop(self, change: object) -> None:
-        self.say()
-        self._show()
+        if self.reader.fits(self.photo):
+            self.say()
+            self._show()
 
     def _show(self) -> None:
         """The update path: crop to score, φ, bars and read-out."""
         self.reading = self.reader.read(self.crop, self.shape)
-        self.score = self.reading.score
+        self.set_trait("score", self.reading.score)
         told = self._told(self.reading)
         with self.canvas.hold_sync():
             self.canvas.crop = list(self.crop)
-            self.canvas.alt = f"{self.picker.name} with a crop. {told}"
+            self.canvas.alt = f"{self.picker.name} with a crop. {plain(told)}"
             if self.layer == "phi":
                 self._paint_phi()
         own = self.reading.partitions["own"].to_numpy()
@@ -281,7 +305,7 @@ class CropCanvas(View):
         )
 
     def _told_scale(self) -> str:
-        return f"{self.checkpoint}; φ: {self.reader.norm}"
+        return f"{escape(self.checkpoint)}; φ: {self.reader.norm}"
 
     def scales(self) -> Mapping[str, str]:
         """See `View.scales`."""

@@ -87,6 +87,10 @@ class CropReader:
         share = float(self.score_map.pattern.areas.max()) / 2
         return self.norm.limits[0] * share, self.norm.limits[1] * share
 
+    def fits(self, photo: painter.Photo) -> bool:
+        """Whether it reads crops of this photo; not yet where a linked view has opened a new one first."""
+        return self.score_map.photo_size == photo.shape[:2]
+
     def beaten(self, score: float) -> float:
         """Share of the anchors that score lower."""
         return float(np.searchsorted(self.anchor_scores, score)) / len(self.anchor_scores)

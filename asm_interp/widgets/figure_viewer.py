@@ -13,7 +13,7 @@ import ipywidgets as widgets
 import pandas as pd
 import traitlets as t
 
-from asm_interp.widgets.guard import Guarded, guarded
+from asm_interp.widgets.guard import Guarded, checks, guarded, one_of
 
 
 class FigureViewer(Guarded):
@@ -54,9 +54,14 @@ class FigureViewer(Guarded):
         self.picture = widgets.Image(format="png", layout=widgets.Layout(max_width="100%", width="820px"))
         self.table, self.provenance = widgets.HTML(), widgets.HTML()
         self.children = [self.slider, self.status, self.picture, self.table, self.provenance]
-        t.link((self.slider, "value"), (self, "figure"))
+        self.figure = self.slider.value
+        self.link("figure", self.slider)
         self._show(None)
         self.observe(self._show, "figure")
+
+    @checks("figure")
+    def _check_figure(self, value: str) -> Any:
+        return one_of(value, sorted(self.paths), "a figure")
 
     @guarded
     def _show(self, _: object) -> None:

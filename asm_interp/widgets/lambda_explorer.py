@@ -23,6 +23,7 @@ from asm_interp.widgets import charts, painter
 from asm_interp.widgets.canvas import MapCanvas, outline
 from asm_interp.widgets.charts import number
 from asm_interp.widgets.controls import opacity_slider
+from asm_interp.widgets.guard import checks, one_of
 from asm_interp.widgets.kept import fresh
 from asm_interp.widgets.lambda_family import BiasOverPhotos, Family, bias_over_photos, corner_mass, families
 from asm_interp.widgets.photos import Given
@@ -195,7 +196,7 @@ class LambdaExplorer(View):
             ("center", center),
             ("mode", mode),
         ):
-            t.link((self, name), (control, "value"))
+            self.link(name, control)
         self.curves = widgets.HTML()
         self.children = [
             self.picker,
@@ -206,6 +207,14 @@ class LambdaExplorer(View):
             widgets.HBox([self.curves, self.readout], layout=widgets.Layout(grid_gap="16px")),
             self.saver,
         ]
+
+    @checks("family")
+    def _check_family(self, value: str) -> Any:
+        return one_of(value, self.families, "a family")
+
+    @checks("lam", "pinned")
+    def _check_lambda(self, value: float) -> Any:
+        return one_of(value, self._family.lambdas, f"λ of {self.family}")
 
     # ---- preparing
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from html import escape
 from typing import Any, ClassVar
 
 import ipywidgets as widgets
@@ -22,6 +23,7 @@ from asm_interp.widgets.canvas import MapCanvas, outline
 from asm_interp.widgets.charts import number
 from asm_interp.widgets.controls import checkpoint_menu, opacity_slider
 from asm_interp.widgets.crop_reader import CropReader
+from asm_interp.widgets.guard import between, checks
 from asm_interp.widgets.partition_change import ACTIONS, PartitionChange
 from asm_interp.widgets.partition_tiles import partition_tiles
 from asm_interp.widgets.photos import Given
@@ -29,7 +31,7 @@ from asm_interp.widgets.readers import Readers
 from asm_interp.widgets.rows import flow
 from asm_interp.widgets.score_maps import ScoreMaps
 from asm_interp.widgets.svg_image import svg_image
-from asm_interp.widgets.view import View, guarded
+from asm_interp.widgets.view import View, guarded, plain
 from asm_interp.widgets.wording import CORNERS, box_text, signed
 
 BEST = "#ffe14d"
@@ -38,6 +40,7 @@ BEST = "#ffe14d"
 _SHOWN = 3  # best crops on the photo
 _NOISE = 1e-6  # of the largest contribution: less is rounding of single precision
 _KEPT = 64  # answers of the search
+_FARTHEST = 0.5  # move of content, in units of the photo's sides
 
 
 class PartitionExplorer(View):
@@ -65,7 +68,7 @@ class PartitionExplorer(View):
     other : int
         Partition to swap with.
     dx, dy : float
-        How far to move, to the right and down, in units of the photo's sides.
+        How far to move, to the right and down, in units of the photo's sides; a half at most.
     opacity : float
     """
 
@@ -115,8 +118,8 @@ class PartitionExplorer(View):
         self.dx_slider, self.dy_slider = (
             slider(
                 widgets.FloatSlider,
-                min=-0.5,
-                max=0.5,
+                min=-_FARTHEST,
+                max=_FARTHEST,
                 step=0.05,
                 description=name,
                 continuous_update=False,
@@ -132,7 +135,7 @@ class PartitionExplorer(View):
             "dy": self.dy_slider,
         }
         for name, control in links.items():
-            t.link((self, name), (control, "value"))
+            self.link(name, control)
         self.menu = checkpoint_menu(self)
         self.opacity_slider = opacity_slider(self, self.tiles_canvas, self.before, self.after)
         self.before.observe(self._follow_canvas, "crop")
@@ -150,6 +153,14 @@ class PartitionExplorer(View):
         ]
 
     # ---- state to pictures
+
+    @checks("partition", "other")
+    def _check_partition(self, value: int) -> float:
+        return between(value, 0, self.pattern.n_partitions - 1, "a partition")
+
+    @checks("dx", "dy")
+    def _check_move(self, value: float) -> float:
+        return between(value, -_FARTHEST, _FARTHEST, "a move")
 
     @guarded
     def _open(self, change: object) -> None:
@@ -186,7 +197,7 @@ class PartitionExplorer(View):
     @guarded
     def _follow_canvas(self, change: dict[str, Any]) -> None:
         if change["new"] and not self._opening:
-            self.crop = change["new"]
+            self.take("crop", self.before, "crop")
 
     @guarded
     def _stay_rectangle(self, change: dict[str, Any]) -> None:
@@ -202,7 +213,7 @@ class PartitionExplorer(View):
 
     @guarded
     def _follow_crop(self, change: object) -> None:
-        if self._opening:
+        if self._opening or not self.reader.fits(self.photo):
             return
         if not self._hinted:
             self.say()
@@ -244,7 +255,7 @@ class PartitionExplorer(View):
             f"Channel {self.partition}" if self.action == "none" else f"Before: channel {self.partition}"
         )
         told = self.tiles_canvas.title = f"{self.pattern.name}: what each partition adds"
-        self.tiles_canvas.alt = f"{told}. {self._told()}"
+        self.tiles_canvas.alt = f"{told}. {plain(self._told())}"
         self._show_bars()
         self.readout.value = self._told()
         for control, when in (
@@ -318,7 +329,7 @@ class PartitionExplorer(View):
         return f"<div>{text}</div>"
 
     def _told_crops(self) -> str:
-        scale = f"<div style='color:#555'>{self.checkpoint}; {self.reader.norm}</div>"
+        scale = f"<div style='color:#555'>{escape(self.checkpoint)}; {self.reader.norm}</div>"
         if self.action == "none":
             return scale
         first, second = (crops[CORNERS].iloc[0].to_numpy(float) for crops in (self.best, self.best_after))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import ipywidgets as widgets
@@ -13,7 +14,7 @@ from asm_interp.geometry import patterns
 from asm_interp.geometry.patterns import CompositionPattern, from_labels
 from asm_interp.widgets import painter
 from asm_interp.widgets.canvas import MapCanvas
-from asm_interp.widgets.guard import Guarded, guarded
+from asm_interp.widgets.guard import Guarded, between, checks, guarded
 from asm_interp.widgets.rows import flow
 
 _SIDE = 480
@@ -41,7 +42,9 @@ def pattern_image(pattern: CompositionPattern, side: int) -> Image.Image:
 
 
 def parse_pattern(text: str) -> CompositionPattern:
-    r"""Pattern from rows of characters, of which equal ones are one partition; digits come first, then letters.
+    r"""Pattern from rows of characters, or of words with blanks between them, of which equal ones are one partition.
+
+    Numbers come first, then letters.
 
     Raises
     ------
@@ -54,12 +57,18 @@ def parse_pattern(text: str) -> CompositionPattern:
     array([[0, 0, 1],
            [0, 0, 1]])
     """
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    widths = sorted({len(line) for line in lines})
+    lines = [line.split() for line in text.splitlines() if line.strip()]
+    rows = [list(words[0]) if len(words) == 1 else words for words in lines]
+    widths = sorted({len(row) for row in rows})
     if len(widths) != 1:
-        raise ValueError(f"rows of a pattern are equally long, found {len(lines)} rows of {widths or 'no'} characters")
-    characters = sorted(set("".join(lines)), key=lambda each: (not each.isdigit(), each.isupper(), each))
-    return checked([[characters.index(each) for each in line] for line in lines])
+        raise ValueError(f"rows of a pattern are equally long, found {len(rows)} rows of {widths or 'no'} cells")
+    names = sorted({each for row in rows for each in row}, key=_order)
+    return checked([[names.index(each) for each in row] for row in rows])
+
+
+def _order(name: str) -> tuple[int, bool, str]:
+    """Numbers by what they count, then small letters, then capitals."""
+    return int(name) if name.isdecimal() else sys.maxsize, name.isupper(), name
 
 
 def checked(labels: Any) -> CompositionPattern:
@@ -121,7 +130,7 @@ class PatternCanvas(Guarded):
         )
         self.pattern = checked(labels)
         super().__init__(labels=self.pattern.labels.tolist())
-        t.link((self, "brush"), (self.brush_slider, "value"))
+        self.link("brush", self.brush_slider)
         self.children = [
             flow(self.canvas, widgets.VBox([self.ready, self.brush_slider, self.text])),
             self.status,
@@ -132,9 +141,13 @@ class PatternCanvas(Guarded):
         self.text.observe(self._read, "value")
         self.ready.observe(self._take, "value")
 
-    @t.validate("labels")
-    def _check(self, proposal: dict[str, Any]) -> Any:
-        return checked(proposal["value"]).labels.tolist()
+    @checks("labels")
+    def _check_labels(self, value: Any) -> Any:
+        return checked(value).labels.tolist()
+
+    @checks("brush")
+    def _check_brush(self, value: int) -> float:
+        return between(value, 0, self.pattern.n_partitions, "a partition to paint")
 
     @guarded
     def _follow(self, change: dict[str, Any]) -> None:
@@ -158,7 +171,7 @@ class PatternCanvas(Guarded):
 
     @guarded
     def _read(self, change: dict[str, Any]) -> None:
-        if change["new"].strip() != str(self.pattern):
+        if change["new"].strip() != str(self.pattern).strip():
             self.labels = parse_pattern(change["new"]).labels.tolist()
 
     @guarded

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from html import escape
 from io import BytesIO
 from typing import Any, ClassVar
 
@@ -23,6 +24,7 @@ from asm_interp.widgets.canvas import MapCanvas, outline
 from asm_interp.widgets.charts import number
 from asm_interp.widgets.controls import checkpoint_menu, opacity_slider
 from asm_interp.widgets.crop_reader import CropReader
+from asm_interp.widgets.guard import checks, one_of
 from asm_interp.widgets.pattern_canvas import PatternCanvas, checked, pattern_image
 from asm_interp.widgets.pattern_family import PatternFamily
 from asm_interp.widgets.photos import Given
@@ -64,7 +66,7 @@ class PatternExplorer(View):
     ----------
     photo : array, path, name of a sample, or None
     checkpoint : str or path, optional
-        One of the family that is compared: all checkpoints with its backbone, data and λ.
+        One of the family that is compared: all checkpoints that were trained as it was, but for the pattern.
     maps : ScoreMaps, optional
 
     Attributes
@@ -107,14 +109,14 @@ class PatternExplorer(View):
     def _build(self) -> None:
         self.menu = checkpoint_menu(self)
         self.menu.description = "Family of"
-        self.menu.tooltip = "Models with this one's backbone, data and λ are compared"
+        self.menu.tooltip = "Models that were trained as this one, but for the pattern, are compared"
         self.chosen = widgets.SelectMultiple(
             options=[], rows=8, description="Patterns", tooltip="Ctrl or Shift for several", layout={"width": "330px"}
         )
         self.layer_menu = widgets.ToggleButtons(
             options=LAYERS, description="Map", tooltip="What lies over the photo", style={"button_width": "auto"}
         )
-        t.link((self, "layer"), (self.layer_menu, "value"))
+        self.link("layer", self.layer_menu)
         t.link((self.drawing, "labels"), (self, "labels"))
         self.chosen.observe(self._take_chosen, "value")
         self.opacity_slider = opacity_slider(self, self.own_canvas)
@@ -142,9 +144,15 @@ class PatternExplorer(View):
 
     # ---- state to pictures
 
-    @t.validate("labels")
-    def _check_labels(self, proposal: dict[str, Any]) -> Any:
-        return checked(proposal["value"]).labels.tolist()
+    @checks("labels")
+    def _check_labels(self, value: Any) -> Any:
+        return checked(value).labels.tolist()
+
+    @checks("checkpoints")
+    def _check_checkpoints(self, value: list[str]) -> list[str]:
+        if not value:
+            raise ValueError("expected one or more checkpoints of the family, got none")
+        return [one_of(each, self.family.patterns, "a checkpoint of the family") for each in value]
 
     @guarded
     def _open_family(self, change: object) -> None:
@@ -161,18 +169,12 @@ class PatternExplorer(View):
             self._open(None)
 
     @guarded
-    def _take_chosen(self, change: dict[str, Any]) -> None:
-        if change["new"]:
-            self.checkpoints = list(change["new"])
+    def _take_chosen(self, change: object) -> None:
+        self.take("checkpoints", self.chosen)
 
     @guarded
     def _open(self, change: object) -> None:
         """A photo, or patterns, that were not on view before."""
-        unknown = [name for name in self.checkpoints if name not in self.family.patterns]
-        if unknown or not self.checkpoints:
-            raise ValueError(
-                f"expected one or more of {', '.join(self.family.patterns)}, got {', '.join(unknown) or 'none'}"
-            )
         self.chosen.value = tuple(self.checkpoints)
         self.say()
         if not all(self._readers.has(self.photo, name) for name in self.checkpoints):
@@ -247,7 +249,8 @@ class PatternExplorer(View):
         several = {name: each for name, each in self.family.patterns.items() if each.n_partitions > 1}
         self.nearest = nearest_pattern(pattern, several)
         trained = self.family.patterns[self.nearest.name]
-        what = f"{trained.name} ({self.nearest.name}; variation of information {number(self.nearest.distance)} bit)"
+        named = escape(f"{trained.name} ({self.nearest.name}")
+        what = f"{named}; variation of information {number(self.nearest.distance)} bit)"
         self.own_canvas.set_photo(self.photo)
         if self.nearest.cut:
             self.own, self.own_srcc = None, float("nan")
@@ -297,17 +300,17 @@ class PatternExplorer(View):
     def _told(self) -> str:
         table = self.family.accuracies().dropna(subset="estimate")
         told = "; ".join(
-            f"{self.family.patterns[name].name}: {box_text(self._reader(name).best()[CORNERS].iloc[0])}"
+            f"{escape(self.family.patterns[name].name)}: {box_text(self._reader(name).best()[CORNERS].iloc[0])}"
             for name in self.checkpoints
         )
-        text = f"Best crops on {self.picker.name}: {told}."
+        text = f"Best crops on {escape(self.picker.name)}: {told}."
         if len(table):
             top = table.iloc[int(table["estimate"].to_numpy().argmax())]
             inside = table[(table["ci_high"] >= top["ci_low"]) & (table["checkpoint"] != top["checkpoint"])]
-            others = ", ".join(inside["pattern"]) or "no other"
+            others = escape(", ".join(inside["pattern"])) or "no other"
             text += (
-                f" Highest accuracy: <b>{top['pattern']}</b> {number(top['estimate'])} [{number(top['ci_low'])}, "
-                f"{number(top['ci_high'])}]; intervals that overlap it: {others}."
+                f" Highest accuracy: <b>{escape(str(top['pattern']))}</b> {number(top['estimate'])} "
+                f"[{number(top['ci_low'])}, {number(top['ci_high'])}]; intervals that overlap it: {others}."
             )
         return f"<div>{text}</div>"
 

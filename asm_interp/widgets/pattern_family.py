@@ -12,7 +12,7 @@ from asm_interp.analysis.expressivity import pattern_expressivity
 from asm_interp.geometry.patterns import CompositionPattern, from_labels
 from asm_interp.model.checkpoint import find, list_checkpoints, read_card
 
-_ALIKE = ["backbone", "data", "lambda"]
+_ALIKE = ("backbone", "data", "lambda", "photos", "epochs", "input_size", "seed", "world")
 
 
 @dataclass(eq=False)
@@ -31,7 +31,10 @@ class PatternFamily:
 
     @classmethod
     def of(cls, checkpoint: str) -> PatternFamily:
-        """The family of a checkpoint: all that were made with the same backbone, data and λ.
+        """The family of a checkpoint: all that were trained alike, by their cards.
+
+        That is with the same backbone, data, number of photos, λ, epochs, input size, seed and planted world. A file
+        given by its path is a family of its own.
 
         Raises
         ------
@@ -39,11 +42,12 @@ class PatternFamily:
             If there is no such checkpoint.
         """
         found = list_checkpoints().set_index("name")
-        names = [checkpoint]
+        cards = {checkpoint: read_card(find(checkpoint))}
+        own = _training(cards[checkpoint])
         if checkpoint in found.index:
-            same = (found[_ALIKE] == found.loc[checkpoint, _ALIKE]).all(axis=1)
-            names = found.index[same].tolist()
-        cards = {name: read_card(find(name)) for name in names}
+            for name in found.index[found["data"] == own["data"]]:
+                if _training(card := read_card(find(name))) == own:
+                    cards[name] = card
         patterns = {name: from_labels(card["labels"], card["pattern"]) for name, card in cards.items()}
         order = sorted(patterns, key=lambda name: (patterns[name].n_partitions, name))
         return cls({name: patterns[name] for name in order}, {name: cards[name].get("metrics") or {} for name in order})
@@ -86,3 +90,8 @@ class PatternFamily:
         """
         table = pattern_expressivity(self.patterns.values()).reset_index()
         return table.set_index(pd.Index(list(self.patterns), name="checkpoint"))
+
+
+def _training(card: dict[str, Any]) -> dict[str, Any]:
+    """What a card says of the training, but for the pattern."""
+    return {key: card.get(key) for key in _ALIKE}

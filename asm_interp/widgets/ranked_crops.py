@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from html import escape
 from typing import Any, ClassVar
 
 import ipywidgets as widgets
@@ -22,12 +23,13 @@ from asm_interp.widgets.bias_reading import PLANTED, open_data
 from asm_interp.widgets.canvas import MapCanvas, outline
 from asm_interp.widgets.charts import number
 from asm_interp.widgets.controls import checkpoint_menu, data_set_controls, opacity_slider
+from asm_interp.widgets.guard import between, checks, one_of
 from asm_interp.widgets.readers import Readers
 from asm_interp.widgets.rows import flow
 from asm_interp.widgets.scatter import Scatter
 from asm_interp.widgets.score_maps import ScoreMaps
 from asm_interp.widgets.stepper import Stepper
-from asm_interp.widgets.view import View, guarded
+from asm_interp.widgets.view import View, guarded, plain
 from asm_interp.widgets.wording import box_text
 
 _PLANTED_MODEL = "shapes-lambda-0.1"
@@ -84,6 +86,7 @@ class RankedCrops(View):
     ) -> None:
         super().__init__(maps=maps)
         self._given = data if isinstance(data, CropDataset) else None
+        self._offered = [*([self._given.name] if self._given else []), *PLANTED, *KINDS]
         name = data.name if isinstance(data, CropDataset) else data or next(iter(PLANTED))
         planted = self._given is None and name in PLANTED
         self.data, self.root, self.split = name, os.fspath(root), split
@@ -93,7 +96,7 @@ class RankedCrops(View):
         self.canvas = MapCanvas(width=400, height=320)
         self.scatter = Scatter("annotated score", "model's score", width=400, height=320)
         self._build()
-        self._open(None)
+        self._read()
         self.observe(self._open, ["data", "root", "split"])
         self.observe(self._follow_photo, ["index", "checkpoint"])
         self.observe(self._follow_selected, "selected")
@@ -101,8 +104,7 @@ class RankedCrops(View):
     # ---- building
 
     def _build(self) -> None:
-        own = [self._given.name] if self._given is not None else []
-        data_set = data_set_controls(self, [*own, self.data, *PLANTED, *KINDS])
+        data_set = data_set_controls(self, self._offered)
         self.stepper = Stepper("Photo")
         self.lists = {
             name: widgets.Select(
@@ -113,7 +115,7 @@ class RankedCrops(View):
             )
             for name, title in (("annotated", "by annotation"), ("predicted", "by the model"))
         }
-        t.link((self, "index"), (self.stepper, "value"))
+        self.link("index", self.stepper)
         self.menu = checkpoint_menu(self)
         self.opacity_slider = opacity_slider(self, self.canvas)
         self.scatter.observe(self._take_point, "selected")
@@ -133,18 +135,36 @@ class RankedCrops(View):
 
     # ---- data
 
+    @checks("data")
+    def _check_data(self, value: str) -> Any:
+        return one_of(value, self._offered, "a data set")
+
+    @checks("index")
+    def _check_index(self, value: int) -> float:
+        return between(value, 0, len(self.dataset) - 1, f"the index of a photo of {self.dataset.name}")
+
+    @checks("selected")
+    def _check_selected(self, value: int) -> float:
+        return between(value, -1, len(self.crops) - 1, f"a crop of {self.sample.id}, or -1 for none,")
+
     @guarded
     def _open(self, change: object) -> None:
+        self._read()
+
+    def _read(self) -> None:
         """A data set that was not on view before; what is on view stays if it cannot be read."""
         with self.working("reading the crops…"):
-            given = self._given is not None and self.data == self._given.name
-            dataset = self._given if given and self._given else open_data(self.data, self.root, self.split)
+            if self._given is not None and self.data == self._given.name:
+                dataset = self._given if self.split == "all" else self._given.split(self.split)
+            else:
+                dataset = open_data(self.data, self.root, self.split)
             usable = dataset.where(lambda sample: sample.scores is not None and sample.has_photo)
             if not len(usable):
                 raise ValueError(
                     f"{dataset.name}: an order needs scores and photos, and none of {len(dataset)} samples has both"
                 )
         self.dataset = usable
+        self._opened = {"data": self.data, "root": self.root, "split": self.split}
         self._opening = True
         try:
             self.index = 0  # before the count shrinks
@@ -160,8 +180,6 @@ class RankedCrops(View):
             self._show_photo()
 
     def _show_photo(self) -> None:
-        if not 0 <= self.index < len(self.dataset):
-            raise ValueError(f"{self.dataset.name} has photos 0 to {len(self.dataset) - 1}, got {self.index}")
         sample = self.dataset[self.index]
         photo = sample.photo
         reader = self._readers.opened(self, photo, self.checkpoint)
@@ -179,7 +197,7 @@ class RankedCrops(View):
         self._opening = True  # the lists and the chart follow each other only when all is there
         try:
             self.selected = -1
-            self.scatter.show(annotated, predicted, title=f"SRCC {number(self.srcc)}", alt=self._told_order())
+            self.scatter.show(annotated, predicted, title=f"SRCC {number(self.srcc)}", alt=plain(self._told_order()))
             for name, each in self.lists.items():
                 each.options = [(self._row(crop, name), crop) for crop in self.crops.sort_values(f"rank_{name}").index]
                 each.value = None
@@ -206,12 +224,12 @@ class RankedCrops(View):
 
     @guarded
     def _take_place(self, change: dict[str, Any]) -> None:
-        """The crop whose border lies nearest to a click."""
+        """Of the crops around a click, the one whose border lies nearest; none where there is no crop."""
         x, y = change["new"][:2]
         x1, y1, x2, y2 = self.sample.boxes.T
         inside = (x1 <= x) & (x <= x2) & (y1 <= y) & (y <= y2)
         away = np.min([abs(x - x1), abs(x - x2), abs(y - y1), abs(y - y2)], axis=0)
-        self.selected = int(np.argmin(np.where(inside, away, np.inf)))
+        self.selected = int(np.argmin(np.where(inside, away, np.inf))) if inside.any() else -1
 
     @guarded
     def _follow_selected(self, change: object) -> None:
@@ -220,8 +238,6 @@ class RankedCrops(View):
             self._show_selected()
 
     def _show_selected(self) -> None:
-        if not -1 <= self.selected < len(self.crops):
-            raise ValueError(f"{self.sample.id} has crops 0 to {len(self.crops) - 1}, got {self.selected}")
         chosen = self.selected if self.selected >= 0 else None
         self._opening = True
         try:
@@ -266,9 +282,10 @@ class RankedCrops(View):
     def _told_order(self) -> str:
         n = len(self.crops)
         pairs = "judged pairs" if self.sample.pairs is not None else "pairs with different annotation"
+        sample, dataset, checkpoint = map(escape, (self.sample.id, self.dataset.name, self.checkpoint))
         text = (
-            f"{self.sample.id} ({self.index + 1} of {len(self.dataset)} in {self.dataset.name}), {n} crops, "
-            f"{self.checkpoint}: <b>SRCC {number(self.srcc)}</b>, <b>{100 * self.accuracy:.1f} %</b> of the {pairs} in "
+            f"{sample} ({self.index + 1} of {len(self.dataset)} in {dataset}), {n} crops, "
+            f"{checkpoint}: <b>SRCC {number(self.srcc)}</b>, <b>{100 * self.accuracy:.1f} %</b> of the {pairs} in "
             "order (chance: 50 %)."
         )
         return text + (" Scores of this data set compare within pairs only." if self.sample.pairs is not None else "")
@@ -285,6 +302,10 @@ class RankedCrops(View):
             f"{start} {crop} ({box_text(self.sample.boxes[crop])}): annotated {number(scores['annotated'])}, rank "
             f"{ranks['annotated'][crop]:.0f}; model {number(scores['predicted'])}, rank {ranks['predicted'][crop]:.0f}."
         )
+
+    def settings(self) -> dict[str, Any]:
+        """See `View.settings`; with the data on view, also where other data could not be read."""
+        return super().settings() | self._opened
 
     def provenance(self) -> dict[str, Any]:
         """See `View.provenance`; with the name of the data set."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from asm_interp.widgets.crop_reader import CropReader
 from asm_interp.widgets.guard import Guarded
 from asm_interp.widgets.kept import fresh
-from asm_interp.widgets.score_maps import Photo, ScoreMaps, digest
+from asm_interp.widgets.score_maps import Key, Photo, ScoreMaps
 
 
 class Readers:
@@ -23,11 +23,11 @@ class Readers:
 
     def __init__(self, maps: ScoreMaps, keep: int = 12) -> None:
         self.maps, self.keep = maps, keep
-        self._readers: OrderedDict[tuple[str, str], CropReader] = OrderedDict()
+        self._readers: OrderedDict[Key, CropReader] = OrderedDict()
 
     def has(self, photo: Photo, checkpoint: str) -> bool:
         """Whether `get` would answer at once."""
-        return (checkpoint, digest(photo)) in self._readers
+        return self.maps.key(photo, checkpoint) in self._readers
 
     def get(self, photo: Photo, checkpoint: str) -> CropReader:
         """Reader of a photo's score map under a checkpoint.
@@ -37,7 +37,7 @@ class Readers:
         CheckpointError
             If there is no such checkpoint.
         """
-        key = (checkpoint, digest(photo))
+        key = self.maps.key(photo, checkpoint)
         if key not in self._readers:
             self._readers[key] = CropReader(self.maps.get(photo, checkpoint))
         return fresh(self._readers, key, self.keep)

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Callable
 from functools import cache
 from threading import RLock
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from asm_interp.analysis.null_maps import random_head, random_weights
 from asm_interp.analysis.theta import Center, ThetaMaps, theta_maps
+from asm_interp.files import file_digest
 from asm_interp.model.asmnet import ASMNet
-from asm_interp.model.checkpoint import load
+from asm_interp.model.checkpoint import CheckpointError, find, load
 from asm_interp.model.score_map import ScoreMap
 from asm_interp.widgets.kept import fresh
 
 Photo = npt.NDArray[np.uint8]
-Key = tuple[str, str]
+Weights = Literal["trained", "random head", "random weights"]
+"""Those of a checkpoint, or of a null; see `asm_interp.analysis.null_maps`."""
 
+Key = tuple[str, str, Weights, str]
+"""Checkpoint, SHA-256 of its file, weights, and digest of the photo: all that a score map depends on."""
+
+_NULLS: dict[Weights, Callable[[ASMNet], ASMNet]] = {"random head": random_head, "random weights": random_weights}
 _MODELS = 24  # two families of ten λ, and some
 
 
@@ -27,8 +36,18 @@ def digest(photo: Photo) -> str:
     return hashlib.sha1(repr(photo.shape).encode() + np.ascontiguousarray(photo).tobytes()).hexdigest()
 
 
+def _version(checkpoint: str) -> str:
+    """SHA-256 of a checkpoint's file as it is now; empty for a name without a file."""
+    try:
+        return file_digest(find(checkpoint))
+    except CheckpointError:
+        return ""
+
+
 class ScoreMaps:
     """Score maps and θ maps by photo and checkpoint; those longest unused are dropped.
+
+    A checkpoint whose file was written anew is read again.
 
     Parameters
     ----------
@@ -50,16 +69,19 @@ class ScoreMaps:
         self.max_bytes = max_bytes
         self._maps: OrderedDict[Key, ScoreMap] = OrderedDict()
         self._thetas: dict[Key, dict[Center, ThetaMaps]] = {}
-        self._models: OrderedDict[str, ASMNet] = OrderedDict()
+        self._models: OrderedDict[tuple[str, str], ASMNet] = OrderedDict()
+        self._read: dict[str, str] = {}
         self._lock = RLock()
 
     @staticmethod
-    def _key(photo: Photo, checkpoint: object) -> Key:
-        return str(checkpoint), digest(photo)
+    def key(photo: Photo, checkpoint: object, weights: Weights = "trained") -> Key:
+        """What tells a score map, as it would be made now, from all others."""
+        name = str(checkpoint)
+        return name, _version(name), weights, digest(photo)
 
-    def has(self, photo: Photo, checkpoint: object) -> bool:
+    def has(self, photo: Photo, checkpoint: object, weights: Weights = "trained") -> bool:
         """Whether `get` would answer without the network."""
-        return self._key(photo, checkpoint) in self._maps
+        return self.key(photo, checkpoint, weights) in self._maps
 
     def put(self, photo: Photo, checkpoint: object, score_map: ScoreMap) -> None:
         """Keep a map that was made elsewhere, under any name.
@@ -71,7 +93,9 @@ class ScoreMaps:
         """
         if score_map.photo_size != photo.shape[:2]:
             raise ValueError(f"the map is of a photo of {score_map.photo_size} (H, W), this one has {photo.shape[:2]}")
-        key = self._key(photo, checkpoint)
+        self._keep(self.key(photo, checkpoint), score_map)
+
+    def _keep(self, key: Key, score_map: ScoreMap) -> None:
         with self._lock:
             self._maps[key] = score_map
             self._maps.move_to_end(key)
@@ -80,27 +104,45 @@ class ScoreMaps:
                 oldest, _ = self._maps.popitem(last=False)
                 self._thetas.pop(oldest, None)
 
-    def get(self, photo: Photo, checkpoint: object) -> ScoreMap:
-        """Score map of a photo under a checkpoint, given by name or path.
+    def get(self, photo: Photo, checkpoint: object, weights: Weights = "trained") -> ScoreMap:
+        """Score map of a photo under a checkpoint, given by name or path, or under one of its nulls.
 
         Raises
         ------
         CheckpointError
             If there is no such checkpoint.
         """
-        key = self._key(photo, checkpoint)
+        return self._get(self.key(photo, checkpoint, weights), photo)
+
+    def _get(self, key: Key, photo: Photo) -> ScoreMap:
+        name, version, weights, _ = key
         with self._lock:
-            if key in self._maps:
-                self._maps.move_to_end(key)
-                return self._maps[key]
-            self.put(photo, checkpoint, self.model(checkpoint).score_map(photo))
+            if key not in self._maps:
+                model = self.model(name)
+                self._keep(key, (_NULLS[weights](model) if weights in _NULLS else model).score_map(photo))
+            self._maps.move_to_end(key)
+            self._read[name] = version
             return self._maps[key]
 
-    def theta(self, photo: Photo, checkpoint: object, center: Center = "none") -> ThetaMaps:
-        """θ maps of a photo under a checkpoint; kept with its score map."""
-        key = self._key(photo, checkpoint)
+    def require(self, checkpoint: object) -> None:
+        """Pass where maps can be had: a checkpoint, which is loaded, or a name that one was `put` under.
+
+        Raises
+        ------
+        CheckpointError
+            If there is no such checkpoint; the message lists the names there are.
+        """
         with self._lock:
-            score_map = self.get(photo, checkpoint)
+            if all(key[0] != str(checkpoint) for key in self._maps):
+                self.model(checkpoint)
+
+    def theta(
+        self, photo: Photo, checkpoint: object, center: Center = "none", weights: Weights = "trained"
+    ) -> ThetaMaps:
+        """θ maps of what `get` returns; kept with it."""
+        key = self.key(photo, checkpoint, weights)
+        with self._lock:
+            score_map = self._get(key, photo)
             kept = self._thetas.setdefault(key, {})
             if center not in kept:
                 kept[center] = theta_maps(score_map, center)
@@ -109,10 +151,16 @@ class ScoreMaps:
     def model(self, checkpoint: object) -> ASMNet:
         """The network of a checkpoint; the last few stay in memory."""
         name = str(checkpoint)
+        version = _version(name)
         with self._lock:
-            if name not in self._models:
-                self._models[name] = load(name)
-            return fresh(self._models, name, _MODELS)
+            if (name, version) not in self._models:
+                self._models[name, version] = load(name)
+            self._read[name] = version
+            return fresh(self._models, (name, version), _MODELS)
+
+    def sha256(self, checkpoint: object) -> str:
+        """SHA-256 of the file that a checkpoint was read from when it was last asked for; empty for other names."""
+        return self._read.get(str(checkpoint), "")
 
     @property
     def n_bytes(self) -> int:

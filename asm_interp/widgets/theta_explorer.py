@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import ipywidgets as widgets
@@ -14,15 +15,16 @@ from PIL import Image
 
 from asm_interp.analysis.mean_maps import to_grid
 from asm_interp.analysis.normalisation import Mode, Normalisation
-from asm_interp.analysis.null_maps import null_maps
+from asm_interp.analysis.null_maps import edge_magnitude, feature_norm
 from asm_interp.model.checkpoint import DEFAULT_CHECKPOINT
 from asm_interp.widgets import charts, painter
 from asm_interp.widgets.canvas import MapCanvas
 from asm_interp.widgets.charts import number
 from asm_interp.widgets.controls import checkpoint_menu, opacity_slider
+from asm_interp.widgets.guard import checks, one_of
 from asm_interp.widgets.kept import fresh
 from asm_interp.widgets.photos import Given
-from asm_interp.widgets.score_maps import ScoreMaps, digest
+from asm_interp.widgets.score_maps import ScoreMaps, Weights, digest
 from asm_interp.widgets.theta_layers import MODES, Layer, theta_layer
 from asm_interp.widgets.view import View, guarded, plain
 
@@ -39,7 +41,11 @@ KINDS = {
 }
 CENTRINGS = {"channel means taken off": "channel", "as in the paper": "none"}
 OUTLINES = {"none": 0.0, "top 50 %": 0.5, "top 25 %": 0.75, "top 10 %": 0.9, "top 5 %": 0.95}
-_NULLS = {"head": "random head", "untrained": "random weights"}
+_NULLS: dict[str, Weights] = {"head": "random head", "untrained": "random weights"}
+_UNCENTRED = {
+    "features": (feature_norm, "norm of the trunk's features about their mean; no head"),
+    "edges": (edge_magnitude, "gradient of luminance; no network"),
+}
 _KEPT = 60  # layers and index images that are shown again without work
 
 Pin = tuple[str, str, str]
@@ -50,7 +56,8 @@ class ThetaExplorer(View):
     """Any map of one photo beside a pinned reference.
 
     Two maps of one kind share a scale; maps of different kinds have no common unit and keep their own. The scale is
-    printed under each.
+    printed under each. A map without a scale of the chosen mode is shown by percentiles of its values, and the
+    read-out says why: a difference, whose colours part at 0, or multiples of a mean that is not positive.
 
     Parameters
     ----------
@@ -70,7 +77,7 @@ class ThetaExplorer(View):
     contour : float
         Share of the pixels below an outline, 0 for none.
     pinned : (str, str, str)
-        Checkpoint, kind and centring of the reference.
+        Checkpoint, kind and centring of the reference, which is a map of its own, not a difference.
     """
 
     sweep_name: ClassVar[str] = "Map"
@@ -90,7 +97,7 @@ class ThetaExplorer(View):
         self._layers: OrderedDict[tuple[str, Pin], Layer] = OrderedDict()
         self._images: OrderedDict[tuple[tuple[str, Pin], Normalisation], painter.Indices] = OrderedDict()
         self._norms: OrderedDict[object, tuple[Normalisation, Normalisation]] = OrderedDict()
-        self.canvas, self.reference = MapCanvas(width=410, height=320), MapCanvas(width=410, height=320)
+        self.canvas, self.reference = (MapCanvas(width=410, height=320, pointed=True) for _ in range(2))
         self._build()
         self.picker.observe(self._open, "photo")
         self.observe(self._show, ["checkpoint", "kind", "center", "mode", "contour", "pinned"])
@@ -115,7 +122,7 @@ class ThetaExplorer(View):
         )
         self.controls = {"kind": kind, "center": center, "mode": mode, "contour": contour}
         for name, control in self.controls.items():
-            t.link((self, name), (control, "value"))
+            self.link(name, control)
         self.pin_button = widgets.Button(
             description="Pin this map",
             icon="thumb-tack",
@@ -146,41 +153,26 @@ class ThetaExplorer(View):
         return fresh(self._layers, key, _KEPT)
 
     def _computed(self, checkpoint: str, kind: str, center: str) -> Layer:
-        if kind in ("avg", "std"):
-            if not self.maps.has(self.photo, checkpoint):
-                with self.working():
-                    self.maps.get(self.photo, checkpoint)
-            return theta_layer(self.maps.theta(self.photo, checkpoint, center), kind)  # type: ignore[arg-type]
         if kind == "difference":
             return self._difference(checkpoint, center)
-        if kind in ("features", "edges"):
-            self._add_nulls(checkpoint)
-            return self._layers[self._digest, (checkpoint, kind, "")]
-        null, what = kind.split("_")
-        name = f"{checkpoint} ({_NULLS[null]})"
-        if not self.maps.has(self.photo, name):
-            self._add_nulls(checkpoint)
-        layer = theta_layer(self.maps.theta(self.photo, name, center), what)  # type: ignore[arg-type]
-        return Layer(layer.values, layer.colors, f"{layer.label}; {_NULLS[null]}", layer.center)
-
-    def _add_nulls(self, checkpoint: str) -> None:
-        """All null maps at once, since they share the network's work."""
-        with self.working():
-            nulls = null_maps(self.maps.model(checkpoint), self.photo)
-        self.maps.put(self.photo, f"{checkpoint} ({_NULLS['head']})", nulls.random_head)
-        self.maps.put(self.photo, f"{checkpoint} ({_NULLS['untrained']})", nulls.random_weights)
-        for kind, values, label in (
-            ("features", nulls.feature_norm, "norm of the trunk's features about their mean; no head"),
-            ("edges", nulls.edges, "gradient of luminance; no network"),
-        ):
-            layer = Layer(values, "sequential", label, None)
-            for center in ("", *CENTRINGS.values()):
-                self._layers[self._digest, (checkpoint, kind, center)] = layer
+        if kind in _UNCENTRED:
+            if center:  # without channels there are no means to take off
+                return self._layer((checkpoint, kind, ""))
+            make, label = _UNCENTRED[kind]
+            with self.working():
+                return Layer(make(self.maps.model(checkpoint), self.photo), "sequential", label, None)
+        weights = _weights(kind)
+        if not self.maps.has(self.photo, checkpoint, weights):
+            with self.working():
+                self.maps.get(self.photo, checkpoint, weights)
+        theta = self.maps.theta(self.photo, checkpoint, center, weights)  # type: ignore[arg-type]
+        layer = theta_layer(theta, _family(kind))  # type: ignore[arg-type]
+        return layer if weights == "trained" else replace(layer, label=f"{layer.label}; {weights}")
 
     def _difference(self, checkpoint: str, center: str) -> Layer:
         """The pinned kind of map under this checkpoint and centring, less the pinned map."""
-        kind = self.pinned[1] if self.pinned[1] != "difference" else "std"
-        there = self._layer((self.pinned[0], kind, self.pinned[2]))
+        _, kind, _ = self.pinned
+        there = self._layer(self._pair()[1])
         here = self._layer((checkpoint, kind, center))
         shape = here.values.shape
         values = there.values if there.values.shape == shape else to_grid(there.values, (shape[0], shape[1]))
@@ -195,16 +187,28 @@ class ThetaExplorer(View):
         key = (self._digest, here, there, self.mode)
         if key not in self._norms:
             first, second = self._layer(here), self._layer(there)
-            modes: list[Mode] = [self._mode_for(pin[1]) for pin in (here, there)]
+            modes: list[Mode] = ["percentile" if self._unscaled(pin) else self.mode for pin in (here, there)]
             if _family(here[1]) == _family(there[1]):
-                both = first.norm(second, mode=modes[0])
+                both = first.norm(second, mode=modes[0] if modes[0] == modes[1] else "percentile")
                 self._norms[key] = (both, both)
             else:
                 self._norms[key] = (first.norm(mode=modes[0]), second.norm(mode=modes[1]))
         return fresh(self._norms, key, _KEPT)
 
-    def _mode_for(self, kind: str) -> Mode:
-        return "percentile" if kind == "difference" and self.mode == "ratio" else self.mode
+    def _unscaled(self, pin: Pin) -> str:
+        """Why a map has no scale of the chosen mode; empty if it has one."""
+        if pin[1] == "difference":
+            return "" if self.mode in ("percentile", "raw") else "a difference, whose colours part at 0"
+        flag = Normalisation(self.mode, None, 1).flag(self._layer(pin).values)
+        return flag if flag == "mean not positive" else ""
+
+    @checks("pinned")
+    def _check_pinned(self, value: Pin) -> Pin:
+        checkpoint, kind, center = value
+        self.maps.require(checkpoint)
+        one_of(kind, (each for each in KINDS.values() if each != "difference"), "the pinned kind")
+        one_of(center, CENTRINGS.values(), "the pinned centring")
+        return value
 
     # ---- showing
 
@@ -224,6 +228,7 @@ class ThetaExplorer(View):
     def _show(self, change: Any) -> None:
         """The update path: choices to two layers and their read-out."""
         self.say()
+        self.pin_button.disabled = self.kind == "difference"
         if change is not None and change["name"] == "pinned":
             for stale in [each for each in self._layers if each[1][1] == "difference"]:
                 del self._layers[stale]
@@ -247,6 +252,8 @@ class ThetaExplorer(View):
                 )
                 canvas.title = f"{role}: {_kind_name(pin[1])} · {pin[0]}"
                 canvas.alt = f"{self.picker.name}: {layer.label}, {pin[0]}; {norm}"
+            if why := self._unscaled(pin):
+                notes.append(f"{role} map: {why}; by percentiles instead.")
             if flag := norm.flag(layer.values):
                 notes.append(f"{role} map: {flag}; this scale says nothing of it.")
         same = norms[0] is norms[1]
@@ -265,11 +272,9 @@ class ThetaExplorer(View):
 
     def _gauge_share(self, pin: Pin) -> float:
         kind = pin[1]
-        if kind in ("features", "edges", "difference"):
+        if kind == "difference" or kind in _UNCENTRED:
             return float("nan")
-        null = kind.split("_")[0]
-        name = f"{pin[0]} ({_NULLS[null]})" if null in _NULLS else pin[0]
-        return self.maps.theta(self.photo, name, pin[2]).gauge_share  # type: ignore[arg-type]
+        return self.maps.theta(self.photo, pin[0], pin[2], _weights(kind)).gauge_share  # type: ignore[arg-type]
 
     @guarded
     def _point(self, change: dict[str, Any]) -> None:
@@ -328,6 +333,10 @@ class ThetaExplorer(View):
         for label, kind in KINDS.items():
             if kind != "difference":
                 yield label, {"kind": kind}
+
+
+def _weights(kind: str) -> Weights:
+    return _NULLS.get(kind.partition("_")[0], "trained")
 
 
 def _family(kind: str) -> str:

@@ -65,4 +65,4 @@ def theta_layer(theta: ThetaMaps, kind: Kind) -> Layer:
     if kind == "std":
         return Layer(theta.std, "sequential", f"θstd, {how}", None)
     mean = float(theta.avg.mean(dtype=np.float64))
-    return Layer(theta.avg, "diverging", f"θavg, {how}; light: its mean", 0.0 if theta.center == "channel" else mean)
+    return Layer(theta.avg, "diverging", f"θavg, {how}", 0.0 if theta.center == "channel" else mean)

@@ -22,12 +22,12 @@ from PIL.PngImagePlugin import PngInfo
 
 from asm_interp import _version
 from asm_interp.files import write_atomically
-from asm_interp.model.checkpoint import list_checkpoints
+from asm_interp.geometry.boxes import check_boxes
 from asm_interp.widgets import painter
-from asm_interp.widgets.guard import Guarded, guarded
+from asm_interp.widgets.guard import Guarded, Refused, between, checks, guarded
 from asm_interp.widgets.photos import Given, PhotoPicker
 from asm_interp.widgets.save_bar import SaveBar
-from asm_interp.widgets.score_maps import ScoreMaps, shared_maps
+from asm_interp.widgets.score_maps import ScoreMaps, digest, shared_maps
 
 __all__ = ["View", "guarded", "plain"]
 
@@ -42,18 +42,20 @@ img {{ max-width: 100%; }} input[type=range] {{ width: min(40rem, 90vw); }} deta
 </style></head><body>
 <h1>{title}</h1>
 {control}
-<figure style="margin:0"><img id="picture" src="{first}" alt="{alt}"></figure>
+<figure style="margin:0"><img id="picture" src="{picture}" alt="{alt}"></figure>
 <div id="readout" aria-live="polite">{readout}</div>
-<details><summary>Numbers</summary>{numbers}</details>
-<details><summary>Where this comes from</summary><pre>{provenance}</pre></details>
+<details><summary>Numbers</summary><div id="numbers">{numbers}</div></details>
+<details><summary>Where this comes from</summary><pre id="provenance">{provenance}</pre></details>
 <script>
-const frames = {frames};
+const [frames, rows] = {frames};
 const slider = document.getElementById("frame");
 if (slider) slider.addEventListener("input", () => {{
   const frame = frames[slider.valueAsNumber];
   document.getElementById("picture").src = frame.picture;
   document.getElementById("picture").alt = frame.alt;
   document.getElementById("readout").innerHTML = frame.readout;
+  document.getElementById("numbers").innerHTML = frame.numbers.map((row) => rows[row]).join("</tr>");
+  document.getElementById("provenance").innerHTML = frame.provenance;
   document.getElementById("state").textContent = frame.label;
   slider.setAttribute("aria-valuetext", frame.label);
 }});
@@ -77,8 +79,9 @@ class View(Guarded):
     Attributes
     ----------
     picker : PhotoPicker
+        Views show one photo if their pickers are linked: ``traitlets.link((a.picker, "shown"), (b.picker, "shown"))``.
     photo : array of uint8, [H, W, 3]
-        Of the picker; may be set.
+        Of the picker; may be set, except where photos are those of a data set.
     status, readout : ipywidgets.HTML
         Messages, and the numbers behind the picture in words.
     saver : SaveBar
@@ -100,11 +103,31 @@ class View(Guarded):
     @property
     def photo(self) -> painter.Photo:
         """The photo on view, [H, W, 3] uint8."""
-        return self.picker.photo
+        return self.picker.shown.pixels
 
     @photo.setter
     def photo(self, value: painter.Photo) -> None:
+        if self.picker not in self.children:
+            raise Refused(f"{type(self).__name__} shows the photos of its data; choose one by its index")
         self.picker.photo = value
+
+    @checks("checkpoint")
+    def _check_checkpoint(self, value: str) -> str:
+        self.maps.require(value)
+        return value
+
+    @checks("crop", "crop_a", "crop_b")
+    def _check_crop(self, value: Any) -> list[float]:
+        return self._on_photo(value)
+
+    def _on_photo(self, value: Any) -> list[float]:
+        """A box x1, y1, x2, y2 that lies on the photo."""
+        box: list[float] = check_boxes([value], self.photo.shape[:2])[0].tolist()
+        return box
+
+    @checks("opacity")
+    def _check_opacity(self, value: float) -> float:
+        return between(value, 0.0, 1.0, "opacity")
 
     @abstractmethod
     def picture(self) -> Image.Image:
@@ -134,12 +157,15 @@ class View(Guarded):
         return {name: value for name in own if _is_plain(value := getattr(self, name))}
 
     def provenance(self) -> dict[str, Any]:
-        """Where the picture comes from: view, photo, checkpoints with their SHA-256, scales, settings, versions."""
-        found = list_checkpoints().set_index("name")["sha256"].to_dict()
+        """Where the picture comes from: view, photo, checkpoints with their SHA-256, scales, settings, versions.
+
+        A photo's SHA-1 is that of its size and pixels; see `asm_interp.widgets.score_maps.digest`.
+        """
         return {
             "view": type(self).__name__,
             "photo": self.picker.name,
-            "checkpoints": {name: found.get(name, "") for name in self.used_checkpoints()},
+            "photo_sha1": digest(self.photo),
+            "checkpoints": {name: self.maps.sha256(name) for name in self.used_checkpoints()},
             "scales": dict(self.scales()),
             "settings": self.settings(),
             "versions": {"asm_interp": _version.__version__}
@@ -158,7 +184,7 @@ class View(Guarded):
         -------
         list of Path
         """
-        told = json.dumps(self.provenance(), indent=2, sort_keys=True)
+        told = self._told_provenance()
         contents: dict[str, bytes | str] = {
             "png": _png(self.picture(), told),
             "csv": self.numbers().to_csv(index=False, lineterminator="\n", float_format="%.6g"),
@@ -171,8 +197,13 @@ class View(Guarded):
             write_atomically(written[-1], content)
         return written
 
+    def _told_provenance(self) -> str:
+        return json.dumps(self.provenance(), indent=2, sort_keys=True)
+
     def to_html(self, path: str | os.PathLike[str]) -> Path:
         """Write a page that works without Python and without a network: the view at each step of its main control.
+
+        It opens at what is on view, which is one more step, the first, if it is none of them.
 
         Parameters
         ----------
@@ -182,21 +213,20 @@ class View(Guarded):
         -------
         Path
         """
-        before = {name: getattr(self, name) for _, state in self.sweep() for name in state}
+        steps = list(self.sweep())
+        before = {name: getattr(self, name) for _, state in steps for name in state}
+        if before not in (states := [state for _, state in steps]):
+            steps.insert(0, ("as on view", {}))
+        start = states.index(before) if before in states else 0
         frames = []
         try:
-            for label, state in self.sweep():
+            for label, state in steps:
                 for name, value in state.items():
                     setattr(self, name, value)
-                picture = _data_url(self.picture())
-                frames.append(
-                    {"label": label, "picture": picture, "readout": self.readout.value, "alt": self.description()}
-                )
+                frames.append({"label": label} | self._frame())
         finally:
             for name, value in before.items():
                 setattr(self, name, value)
-        now = [index for index, (_, state) in enumerate(self.sweep()) if state == before]
-        start = now[0] if now else 0
         control = (
             f'<p><label>{escape(self.sweep_name)} <input type="range" id="frame" min="0" max="{len(frames) - 1}" '
             f'step="1" value="{start}"></label> <output id="state">{escape(frames[start]["label"])}</output></p>'
@@ -204,17 +234,24 @@ class View(Guarded):
             else ""
         )
         page = _PAGE.format(
+            **frames[start] | {"alt": escape(frames[start]["alt"])},
             title=escape(f"{type(self).__name__}: {self.picker.name}"),
             control=control,
-            first=frames[start]["picture"],
-            alt=escape(frames[start]["alt"]),
-            readout=frames[start]["readout"],
-            numbers=self.numbers().to_html(index=False, border=0, float_format="{:.4g}".format),
-            provenance=escape(json.dumps(self.provenance(), indent=2, sort_keys=True)),
-            frames=json.dumps(frames).replace("</", "<\\/"),
+            frames=json.dumps(_packed(frames) if control else [[], []]).replace("</", "<\\/"),
         )
         write_atomically(path, page)
         return Path(path)
+
+    def _frame(self) -> dict[str, str]:
+        """What a page shows of the view as it is; markup, but for ``alt``."""
+        table = self.numbers().to_html(index=False, border=0, float_format="{:.4g}".format)
+        return {
+            "picture": _data_url(self.picture()),
+            "alt": self.description(),
+            "readout": self.readout.value,
+            "numbers": re.sub(r"\n\s*", "", table),
+            "provenance": escape(self._told_provenance()),
+        }
 
     def description(self) -> str:
         """The read-out without markup: the text that stands for the picture."""
@@ -229,6 +266,16 @@ class View(Guarded):
             "text/html": self.readout.value,
             "text/plain": f"{type(self).__name__}: {self.description()}",
         }
+
+
+def _packed(frames: list[dict[str, str]]) -> tuple[list[dict[str, Any]], list[str]]:
+    """Frames whose tables are numbers of rows, and these rows: tables of many frames have most of theirs in common."""
+    rows: dict[str, int] = {}
+    packed = [
+        frame | {"numbers": [rows.setdefault(row, len(rows)) for row in frame["numbers"].split("</tr>")]}
+        for frame in frames
+    ]
+    return packed, list(rows)
 
 
 def plain(markup: str) -> str:

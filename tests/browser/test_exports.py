@@ -63,12 +63,15 @@ def test_exported_view_moves_without_a_network(name: str, offline: Page, tmp_pat
     offline.goto(path.as_uri())
     picture, slider = offline.locator("#picture"), offline.locator("input[type=range]")
     assert picture.evaluate("image => image.complete && image.naturalWidth > 0")
-    seen = set()
+    seen, told = set(), set()
     for key in ("Home", "ArrowRight", "ArrowRight", "End"):  # the first two may be the same crop
         slider.press(key)
         offline.wait_for_function("() => document.getElementById('picture').naturalWidth > 0")
         seen.add((picture.get_attribute("src"), offline.locator("#readout").inner_text()))
+        told.add(offline.locator("#provenance").text_content())
+        assert offline.locator("#numbers td").count() > 0
     assert len(seen) >= 3, "each step has its own picture and numbers"
+    assert len(told) >= 3, "each step says where it comes from"
     assert picture.get_attribute("alt")
     offline.screenshot(path=artifacts / f"export-{name}.png")
 

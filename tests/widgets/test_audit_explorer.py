@@ -137,6 +137,13 @@ def test_another_model_is_another_answer(view: AuditExplorer) -> None:
     assert all(name.startswith("shapes") for name in view.menu.options)
 
 
+def test_a_model_without_composition_prefers_no_place(bench: Bench, maps: ScoreMaps) -> None:
+    view = AuditExplorer("shapes-300-grid-1x1", bench=bench, maps=maps)
+    assert (view.rule.map == 0).all()
+    assert "No placement preference over" in view.readout.value
+    assert "Nearest rule" not in view.readout.value
+
+
 def test_a_model_without_a_planted_world_is_refused(bench: Bench, maps: ScoreMaps, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="nowhere"):
         AuditExplorer(tmp_path / "nowhere.safetensors", bench=bench, maps=maps)

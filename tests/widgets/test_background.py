@@ -6,7 +6,7 @@ import pytest
 
 from asm_interp.analysis.crop_input import Progress
 from asm_interp.widgets.background import Background
-from asm_interp.widgets.guard import Guarded
+from asm_interp.widgets.guard import Guarded, guarded
 
 
 class Counting:
@@ -86,6 +86,23 @@ def test_an_error_shows_and_is_raised_to_who_waits_if_strict(monkeypatch: pytest
     task.start()
     task.wait(10)
     assert "no such crop" in view.status.value
+
+
+def test_what_is_said_inside_the_work_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Shy(Guarded):
+        @guarded
+        def show(self) -> None:
+            with self.working("drawing…"):
+                raise ValueError("nothing to show")
+
+    monkeypatch.setattr(Guarded, "strict", False)
+    view = Shy()
+    task = Background(view, lambda progress: view.show())
+    task.run()
+    assert "nothing to show" in view.status.value
+    with view.working(), view.working("reading…"):
+        assert "reading" in view.status.value
+    assert view.status.value == ""
 
 
 def test_waiting_has_an_end() -> None:

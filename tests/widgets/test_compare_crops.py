@@ -58,6 +58,39 @@ def test_the_map_holds_the_difference_where_a_pattern_of_one_partition_is_read(a
     np.testing.assert_array_equal(np.isfinite(found), covered)
 
 
+side = st.tuples(st.floats(0, 1), st.floats(0, 1)).map(sorted)
+
+
+@settings(deadline=None, max_examples=60)
+@given(side, side, side, side, st.sampled_from(["grid:3x3", "multi-direction", "cross-rectangle"]))
+def test_the_mean_of_the_map_is_the_difference_at_any_place_and_pattern(x, y, u, v, name):
+    pattern = patterns.get(name)
+    values = np.random.default_rng(5).normal(size=(pattern.n_partitions, 7, 9))
+    score_map = ScoreMap(values, pattern, (48, 65)).centred()
+    a, b = ([across[0] * 62, down[0] * 45, 3 + across[1] * 62, 3 + down[1] * 45] for across, down in ((x, y), (u, v)))
+    comparison = compare_crops(score_map, a, b)
+    found = difference_map(score_map, comparison)
+    assert np.nanmean(found) == pytest.approx(comparison.difference, abs=1e-6)
+    alone = difference_map(score_map, compare_crops(score_map, a, a))
+    np.testing.assert_allclose(alone[np.isfinite(alone)], 0, atol=1e-12)
+
+
+def test_a_pixel_counts_with_what_of_it_lies_inside():
+    values = np.arange(4.0).reshape(1, 1, 4)
+    score_map = ScoreMap(values - values.mean(), patterns.get("grid:1x1"), (10, 40))
+    found = difference_map(score_map, compare_crops(score_map, [0, 0, 5, 10], [25, 0, 40, 10]))
+    # A is half of the first pixel; B half of the third and the whole of the fourth, in 15 columns. Three are touched.
+    np.testing.assert_allclose(found, [[3 * -1.5, np.nan, -3 * 0.5 / 3, -3 * 1.5 * 2 / 3]])
+
+
+def test_the_map_on_view_sums_to_the_difference(view):
+    for a, b in ((A, B), ([0, 0, 3.3, 3.1], [30.7, 20.2, 64, 48])):
+        view.crop_a, view.crop_b = a, b
+        found = difference_map(view.reader.centred, view.comparison)
+        assert np.nanmean(found) == pytest.approx(view.difference, abs=1e-6)
+        assert np.array_equal(np.frombuffer(view.map.layer, np.uint8) > 0, np.isfinite(found).ravel())
+
+
 def test_canvases_move_the_crops_and_show_the_other_one(view):
     view.canvases["b"].crop = [10.0, 10.0, 30.0, 30.0]
     assert view.crop_b == [10, 10, 30, 30]

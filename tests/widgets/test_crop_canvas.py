@@ -15,6 +15,7 @@ from PIL import Image
 
 from asm_interp.analysis.explanation import CropExplanation, explain_circle, explain_crop
 from asm_interp.geometry import patterns
+from asm_interp.geometry.candidates import parse_aspect
 from asm_interp.model.score_map import ScoreMap, circle_scores, crop_scores
 from asm_interp.search import search_crops
 from asm_interp.widgets import painter
@@ -120,6 +121,36 @@ def test_a_circle_and_an_aspect_ratio_are_kept(view: CropCanvas, score_map: Scor
     assert "like 16:9" in view.status.value
     view.aspect = ""
     assert (view.canvas.aspect, view.status.value) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("size", "aspect"), [((768, 1024), "4:5"), ((640, 1280), "16:9"), ((384, 576), "4:5"), ((16, 16), "1:16")]
+)
+def test_the_whole_photo_can_be_brought_to_any_aspect(size: tuple[int, int], aspect: str) -> None:
+    (height, width), maps = size, ScoreMaps()
+    photo = np.zeros((*size, 3), np.uint8)
+    maps.put(photo, "hand", ScoreMap(torch.randn(9, 16, 24), patterns.get("grid:3x3"), size))
+    view = CropCanvas(photo, "hand", maps=maps)
+    view.crop = [0, 0, width, height]
+    view.aspect = aspect
+    x1, y1, x2, y2 = view.canvas.crop
+    assert (x2 - x1) / (y2 - y1) == pytest.approx(parse_aspect(aspect))
+    assert (x1 + x2, y1 + y2) == pytest.approx((width, height))
+    assert max((x2 - x1) / width, (y2 - y1) / height) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (63, 47)])
+def test_a_crop_too_thin_for_an_aspect_or_a_circle_grows(view: CropCanvas, corner: tuple[int, int]) -> None:
+    x, y = corner
+    view.crop = [x, y, x + 1, y + 1]
+    view.aspect = "16:1"
+    assert view.crop == [min(max(x - 7.5, 0), 48), y, min(max(x - 7.5, 0), 48) + 16, y + 1]
+    view.aspect = ""
+    view.crop = [x, y, x + 1, y + 1]
+    view.shape = "circle"
+    assert view.canvas.circle[2] == 1
+    with pytest.raises(ValueError, match="radius is at least one"):
+        view.crop = [x, y, x + 1, y + 1]
 
 
 def test_a_listed_crop_is_taken_by_a_click(view: CropCanvas) -> None:

@@ -23,6 +23,15 @@ def test_figures_and_tables() -> None:
     assert "image/png" not in view._repr_mimebundle_()
 
 
+def test_a_figure_that_is_not_there_is_refused() -> None:
+    view = FigureViewer(FIGURES.iterdir())
+    before = view.figure, view.picture.value
+    with pytest.raises(ValueError, match=r"a figure is one of .*fig6.*, got 'fig99'"):
+        view.figure = "fig99"
+    assert 'role="alert"' in view.status.value
+    assert (view.figure, view.picture.value, view.slider.value) == (*before, before[0])
+
+
 def test_faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="expected figures"):
         FigureViewer([tmp_path / "a.txt"])

@@ -136,7 +136,7 @@ def test_the_crop_follows_the_mouse_and_stays_a_rectangle(view):
 
 
 def test_a_partition_that_is_not_there_is_an_error_in_red(view):
-    with pytest.raises(ValueError, match="partitions 0 to 11, got 12"):
+    with pytest.raises(ValueError, match="a partition lies between 0 and 11, got 12"):
         view.partition = 12
     assert 'role="alert"' in view.status.value
 

@@ -43,14 +43,33 @@ def view(photo, known):
 
 def test_a_family_differs_in_its_pattern_alone(family):
     cards = [read_card(find(name)) for name in family.patterns]
-    assert {(card["backbone"], card["data"], card["lambda"]) for card in cards} == {
-        ("tiny", "shapes, rule thirds", 0.1)
+    trained = ("backbone", "data", "lambda", "photos", "epochs", "input_size", "seed")
+    assert {tuple(card[key] for key in trained) for card in cards} == {
+        ("tiny", "shapes, rule thirds", 0.1, 300, 8, 96, 0)
     }
-    assert {pattern.name for pattern in family.patterns.values()} >= {"grid:3x3", "multi-direction", "cross-rectangle"}
+    assert all(card["world"] == cards[0]["world"] for card in cards)
     row = family.accuracies().set_index("checkpoint").loc[NINE]
     assert row["estimate"] == read_card(find(NINE))["metrics"]["test_ranking_accuracy"]
     assert row["ci_low"] < row["estimate"] < row["ci_high"]
     assert family.ceilings.loc[NINE, "thirds"] == pytest.approx(ceiling(patterns.get("grid:3x3"), "thirds"))
+
+
+PATTERNS = ("grid-1x1", "grid-1x3", "grid-3x1", "grid-3x3", "grid-5x5", "multi-direction", "multi-rectangle")
+
+
+@pytest.mark.parametrize("family", ["photos", "shapes-300"])
+def test_shipped_families_are_whole_and_hold_no_pattern_twice(family):
+    names = {f"{family}-lambda-0.1", *(f"{family}-{pattern}" for pattern in PATTERNS)}
+    for member in (f"{family}-lambda-0.1", f"{family}-grid-3x3"):
+        found = PatternFamily.of(member)
+        assert set(found.patterns) == names
+        assert len({pattern.name for pattern in found.patterns.values()}) == len(names)
+
+
+def test_a_checkpoint_of_more_scenes_and_epochs_is_a_family_of_its_own():
+    assert list(PatternFamily.of("shapes-lambda-0.1").patterns) == ["shapes-lambda-0.1"]
+    path = str(find(CROSS))
+    assert list(PatternFamily.of(path).patterns) == [path]
 
 
 def test_each_pattern_shows_its_best_crop(view, known, photo):
@@ -64,10 +83,13 @@ def test_each_pattern_shows_its_best_crop(view, known, photo):
 
 def test_patterns_can_be_chosen(view):
     view.chosen.value = (NINE, CROSS)
+    with pytest.raises(ValueError, match="one or more"):
+        view.chosen.value = ()
+    assert view.chosen.value == (NINE, CROSS)
     assert view.checkpoints == [NINE, CROSS]
     assert len(view.row.children) == 2
     assert view.numbers()["checkpoint"].tolist() == [NINE, CROSS, ""]
-    with pytest.raises(ValueError, match="got nonsense"):
+    with pytest.raises(ValueError, match=r"is one of shapes-300-.*, got 'nonsense'"):
         view.checkpoints = ["nonsense"]
     assert 'role="alert"' in view.status.value
 
@@ -142,6 +164,21 @@ class TestDrawing:
         with pytest.raises(ValueError, match="equally long"):
             drawing.text.value = "aab\ncb"
         assert drawing.labels == [[0, 0, 1], [2, 2, 1]]
+
+    def test_many_partitions_are_printed_and_read_back(self):
+        drawing, many = PatternCanvas([[0, 1]]), np.arange(81).reshape(9, 9)
+        drawing.labels = many.tolist()
+        assert drawing.status.value == ""
+        assert drawing.text.value.split() == [str(each) for each in range(81)]
+        assert parse_pattern(drawing.text.value).labels.tolist() == many.tolist()
+        drawing.text.value = "0 10 9\n0 10 10"
+        assert drawing.labels == [[0, 2, 1], [0, 2, 2]]
+
+    def test_a_partition_that_is_not_there_is_not_painted(self):
+        drawing = PatternCanvas([[0, 1]])
+        with pytest.raises(ValueError, match="a partition to paint lies between 0 and 2, got 3"):
+            drawing.brush = 3
+        assert drawing.brush_slider.value == drawing.brush == 0
 
     def test_a_ready_pattern_can_be_the_start(self):
         drawing = PatternCanvas([[0, 1]])

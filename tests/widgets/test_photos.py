@@ -7,11 +7,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+import torch
+import traitlets as t
 
 from asm_interp.data.photo import PhotoError, sample_photos
+from asm_interp.geometry import patterns
+from asm_interp.model.score_map import ScoreMap
+from asm_interp.widgets.compare_crops import CompareCrops
+from asm_interp.widgets.crop_canvas import CropCanvas
 from asm_interp.widgets.guard import Guarded, guarded
 from asm_interp.widgets.painter import shown
-from asm_interp.widgets.photos import PhotoPicker
+from asm_interp.widgets.partition_explorer import PartitionExplorer
+from asm_interp.widgets.photos import NamedPhoto, PhotoPicker
+from asm_interp.widgets.score_maps import ScoreMaps
 
 Photo = npt.NDArray[np.uint8]
 
@@ -106,6 +114,67 @@ def test_what_is_shown_beside_the_choice_is_not_offered(photo: Photo) -> None:
 
 def test_what_is_no_photo_leaves_the_photo_before() -> None:
     picker = PhotoPicker("coffee")
-    with pytest.raises(ValueError, match="expected"):
-        picker.photo = np.zeros((4, 4, 7))
-    assert np.array_equal(picker.photo, sample_photos()["coffee"])
+    wrong: Any
+    for wrong in (np.zeros((4, 4, 7)), np.zeros((40, 40), "U1"), None):
+        with pytest.raises(t.TraitError, match="expected"):
+            picker.photo = wrong
+        assert 'role="alert"' in picker.status.value
+        assert np.array_equal(picker.photo, sample_photos()["coffee"])
+    with pytest.raises(t.TraitError):
+        picker.name = "mine"
+    assert (picker.name, picker.shown.name, picker.sample.value) == ("coffee",) * 3
+
+
+def test_a_mistyped_sample_names_the_samples() -> None:
+    with pytest.raises(PhotoError, match=r"no photo 'flowr'; there are astronaut, .*flower, rocket, and paths"):
+        PhotoPicker("flowr")
+
+
+def test_linked_pickers_show_one_photo_under_one_name(photo: Photo, png: Path) -> None:
+    one, other = PhotoPicker("coffee"), PhotoPicker()
+    t.link((one, "shown"), (other, "shown"))
+    seen: list[str] = []
+    other.observe(lambda change: seen.append(other.name), "photo")
+    assert other.name == "coffee"
+    one.sample.value = "rocket"
+    other.path.value = str(png)
+    assert (one.name, one.sample.value) == ("mine.png", "mine.png")
+    assert np.array_equal(one.photo, photo)
+    one.sample.value = "china"
+    one.photo = photo
+    one.show("scene 3", photo[::-1].copy())
+    assert (other.name, other.sample.value) == ("scene 3", "scene 3")
+    assert seen == ["rocket", "mine.png", "china", "your photo", "scene 3"], "one change each"
+    assert one.photo is other.photo
+
+
+@pytest.mark.parametrize(
+    ("kind", "crop"), [(CropCanvas, "crop"), (PartitionExplorer, "crop"), (CompareCrops, "crop_b")]
+)
+def test_two_views_are_linked_on_their_photo_and_their_crop(
+    photo: Photo, maps: ScoreMaps, score_map: ScoreMap, kind: Any, crop: str
+) -> None:
+    upright = np.ascontiguousarray(photo.swapaxes(0, 1))
+    maps.put(upright, "hand", ScoreMap(score_map.values.swapaxes(1, 2), score_map.pattern, (64, 48)))
+    for name, (height, width) in (("tall", (64, 48)), ("wide", (48, 64))):
+        values = torch.randn(3, height, width, generator=torch.Generator().manual_seed(1))
+        shot = upright if name == "tall" else photo
+        maps.put(shot, "other", ScoreMap(values, patterns.get("multi-rectangle"), (height, width)))
+    one, other = CropCanvas(photo, "hand", maps=maps), kind(photo, "other", maps=maps)
+    t.link((one.picker, "shown"), (other.picker, "shown"))
+    t.link((one, "crop"), (other, crop))
+    whole = [0.0, 0.0, 64.0, 48.0]
+    for turn, (view, mate) in enumerate(((one, other), (other, one))):
+        one.crop = whole
+        view.photo = upright
+        assert view.photo is mate.photo is upright
+        assert one.crop == getattr(other, crop) != whole
+        assert (one.status.value, other.status.value) == ("", "")
+        mate.picker.shown = NamedPhoto(f"photo {turn}", photo)
+        assert view.photo is mate.photo is photo
+        assert one.provenance()["photo"] == other.provenance()["photo"] == f"photo {turn}"
+        assert one.crop == getattr(other, crop) == one.canvas.crop
+        for here, there, name in ((one, other, "crop"), (other, one, crop)):
+            setattr(here, name, [4.0, 4.0, 30.0, 40.0 + turn])
+            assert one.crop == getattr(other, crop) == [4, 4, 30, 40 + turn]
+            assert (here.status.value, there.status.value) == ("", "")

@@ -17,7 +17,7 @@ SCORES = np.array([3.0, 1.0, 2.0, 2.0, 0.5])
 
 def sample(name, seed, **options):
     photo = np.random.default_rng(seed).integers(0, 256, (48, 64, 3), dtype=np.uint8)
-    return CropSample(id=name, boxes=BOXES, pixels=photo, **({"scores": SCORES} | options))
+    return CropSample(id=name, pixels=photo, **({"boxes": BOXES, "scores": SCORES} | options))
 
 
 @pytest.fixture
@@ -73,6 +73,27 @@ def test_a_choice_anywhere_is_a_choice_everywhere(view):
     assert view.canvas.crop == []
 
 
+def test_a_click_beside_all_crops_chooses_none(known):
+    corner_free = CropDataset("inner", [sample("a", 0, boxes=BOXES[2:], scores=SCORES[2:])])
+    view = RankedCrops(corner_free, "hand", maps=known)
+    view.selected = 1
+    view.canvas.clicked = [2.0, 2.0, 1]
+    assert (view.selected, *chosen(view)) == (-1, -1, None, None)
+
+
+def test_a_given_data_set_is_shown_by_split(known):
+    splits = CropDataset("two splits", [sample("a", 0, split="train"), sample("b", 1, split="test")])
+    view = RankedCrops(splits, "hand", split="test", maps=known)
+    assert [each.id for each in view.dataset] == ["b"]
+    assert (view.sample.id, view.stepper.count) == ("b", 1)
+    assert "b (1 of 1 in two splits/test)" in view.description()
+    view.split = "all"
+    assert (view.sample.id, view.stepper.count) == ("a", 2)
+    with pytest.raises(ValueError, match=r"no split 'val'; there are \['test', 'train'\]"):
+        view.split = "val"
+    assert view.sample.id == "a", "what was on view stays"
+
+
 def test_the_chosen_crop_shows_what_it_reads(view):
     view.selected = 2
     reading = view.reader.read(BOXES[2].tolist())
@@ -111,7 +132,7 @@ def test_without_scores_there_is_no_order(known):
 
 
 def test_a_crop_or_photo_that_is_not_there_is_an_error_in_red(view):
-    with pytest.raises(ValueError, match="a has crops 0 to 4, got 5"):
+    with pytest.raises(ValueError, match="a crop of a, or -1 for none, lies between -1 and 4, got 5"):
         view.selected = 5
     assert 'role="alert"' in view.status.value
 

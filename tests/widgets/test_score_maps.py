@@ -1,12 +1,18 @@
 """The cache of score maps."""
 
+import hashlib
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 import pytest
+import torch
 
+from asm_interp.analysis.null_maps import random_head
 from asm_interp.analysis.theta import theta_maps
 from asm_interp.data.photo import sample_photos
-from asm_interp.model.checkpoint import CheckpointError, load
+from asm_interp.model.asmnet import ASMNet
+from asm_interp.model.checkpoint import CheckpointError, load, save
 from asm_interp.model.score_map import ScoreMap
 from asm_interp.widgets.score_maps import ScoreMaps, shared_maps
 
@@ -48,6 +54,22 @@ def test_a_map_of_another_photo_and_an_unknown_checkpoint_are_refused(score_map:
         ScoreMaps().put(photo[:40], "hand", score_map)
     with pytest.raises(CheckpointError, match="no checkpoint 'nowhere'"):
         ScoreMaps().get(photo, "nowhere")
+
+
+def test_a_checkpoint_that_was_written_anew_is_read_again(photo: Photo, tmp_path: Path) -> None:
+    maps, path = ScoreMaps(), tmp_path / "model.safetensors"
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        save(ASMNet("tiny", "grid:2x2", input_size=32), path, {})
+        assert not maps.has(photo, path)
+        model = load(path)
+        assert torch.equal(maps.get(photo, path).values, model.score_map(photo).values)
+        assert np.array_equal(maps.theta(photo, path).avg, theta_maps(model.score_map(photo)).avg)
+        assert torch.equal(maps.model(path).bias, model.bias)
+        null = random_head(model).score_map(photo)
+        assert torch.equal(maps.get(photo, path, "random head").values, null.values)
+        assert maps.sha256(path) == hashlib.sha256(path.read_bytes()).hexdigest()
+        assert maps.get(photo, path) is maps.get(photo, str(path))
 
 
 def test_views_share_one_cache_by_default() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+import traitlets as t
 
 from asm_interp.analysis.null_maps import edge_magnitude, null_maps
 from asm_interp.analysis.theta import theta_maps
@@ -61,6 +62,67 @@ def test_every_scale_can_be_chosen_for_every_theta_map(view: ThetaExplorer, mode
         assert indices(view.canvas).shape == (24, 32)
     view.kind, view.center = "avg", "channel"
     assert ("mean not positive" in view.readout.value) == (mode == "ratio"), "its mean is zero"
+
+
+def scaled(view: ThetaExplorer) -> list[str]:
+    return [norm.mode for norm in view._scales_of(*view._pair())]
+
+
+def test_a_map_without_multiples_of_its_mean_is_shown_by_percentiles(view: ThetaExplorer) -> None:
+    by_percentiles = view.reference.layer
+    view.mode = "ratio"  # two clicks from the start: θstd beside the centred θavg, whose mean is 0
+    assert scaled(view) == ["ratio", "percentile"]
+    assert "Pinned map: mean not positive; by percentiles instead." in view.readout.value
+    assert view.reference.layer == by_percentiles
+    low, high = (float(view.reference.scale[end].replace("−", "-")) for end in ("low", "high"))
+    assert -20 < low < 0 < high < 20
+    view.reference.pointer = [1.0, 1.0]
+    assert view.pointed.value.count("× its mean") == 1
+    view.kind, view.center = "avg", "none"  # this one has multiples, but the scale is for both
+    assert view._layer(view._pair()[0]).values.mean() > 0.5
+    assert scaled(view) == ["percentile", "percentile"]
+    view.pinned = ("hand", "avg", "none")
+    assert scaled(view) == ["ratio", "ratio"]
+    assert "percentiles" not in view.readout.value
+
+
+@pytest.mark.parametrize("mode", MODES.values())
+def test_the_colours_of_a_difference_part_at_zero(view: ThetaExplorer, mode: str) -> None:
+    view.pinned = ("hand", "std", "channel")
+    view.kind, view.center, view.mode = "difference", "none", mode
+    expected = view._layer(view._pair()[0]).values
+    image = indices(view.canvas).astype(int) - 128
+    assert (image * expected >= 0).all()
+    assert scaled(view)[0] == ("raw" if mode == "raw" else "percentile")
+    assert "centred at 0" in view.canvas.scale["label"]
+    assert ("a difference" in view.readout.value) == (mode not in ("raw", "percentile"))
+
+
+def test_a_shared_scale_tells_its_middle_and_no_map_claims_it(network_maps: ScoreMaps) -> None:
+    view = ThetaExplorer("coffee", CHECKPOINT, maps=network_maps)
+    view.kind, view.center, view.pinned = "avg", "none", ("shapes-lambda-0.1", "avg", "none")
+    means = view.numbers()["mean"]
+    assert abs(means[0] - means[1]) > 1
+    for canvas in (view.canvas, view.reference):
+        assert f"centred at {means[0]:g}" in canvas.scale["label"]
+        assert "its mean" not in canvas.scale["label"]
+    view.mode = "rank"
+    assert "mean" not in view.canvas.scale["label"]
+
+
+def test_a_difference_is_not_pinned(view: ThetaExplorer) -> None:
+    before = view.pinned
+    view.kind = "difference"
+    assert view.pin_button.disabled
+    view.pin_button.click()
+    assert "the pinned kind is one of avg, std, head_avg" in view.status.value
+    assert view.pinned == before
+    view.kind = "std"
+    assert not view.pin_button.disabled
+    for wrong, named in ((("hand", "avrg", "none"), "avrg"), (("hand", "avg", "both"), "both")):
+        with pytest.raises(t.TraitError, match=named):
+            view.pinned = wrong
+    assert view.pinned == before
 
 
 def test_the_gauge_share_is_told(view: ThetaExplorer, maps: ScoreMaps, photo: Photo) -> None:

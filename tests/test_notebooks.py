@@ -3,12 +3,17 @@
 from pathlib import Path
 
 import nbformat
+import numpy as np
+import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
+from PIL import Image
 
-from asm_interp.notebooks import copy_notebooks, execute, faults, shipped_notebooks
+from asm_interp.data.photo import PhotoError, sample_photos
+from asm_interp.notebooks import copy_notebooks, execute, faults, means_over_photos, photos_from, shipped_notebooks
 
 NOTEBOOKS = shipped_notebooks()
+OF_PHOTOS = [path for path in NOTEBOOKS if "photos = None" in nbformat.read(path, as_version=4).cells[1].source]
 LONGEST_FUNCTION = 5  # lines; what is longer belongs into the library
 
 
@@ -60,6 +65,62 @@ def test_notebook_runs(path: Path, tmp_path: Path) -> None:
     assert faults(notebook) == []
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     assert any("image/png" in output.get("data", {}) for output in outputs)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", OF_PHOTOS, ids=lambda path: path.stem)
+def test_notebook_takes_a_folder_of_photos(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    for name in ("chelsea", "rocket"):
+        Image.fromarray(sample_photos()[name][::2, ::2]).save(tmp_path / "mine" / f"{name}.png")
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[1].source += '\nphotos = "mine"'
+    nbformat.write(notebook, tmp_path / path.name)
+    assert faults(execute(tmp_path / path.name, tmp_path)) == []
+
+
+def test_photos_are_the_samples_unless_a_folder_is_named() -> None:
+    assert photos_from().keys() == sample_photos().keys()
+
+
+@pytest.mark.parametrize(
+    ("most", "names"), [(9, "0123456"), (7, "0123456"), (6, "012345"), (3, "024"), (2, "03"), (1, "0")]
+)
+def test_photos_of_a_folder_are_spread_over_it(tmp_path: Path, most: int, names: str) -> None:
+    for level in range(7):
+        (tmp_path / f"day {level // 4}").mkdir(exist_ok=True)
+        Image.new("L", (32, 24), level).save(tmp_path / f"day {level // 4}" / f"{level}.png")
+    found = photos_from(tmp_path, most)
+    assert list(found) == [f"day {int(name) // 4}/{name}.png" for name in names]
+    assert [np.unique(photo).tolist() for photo in found.values()] == [[int(name)] for name in names]
+    assert {photo.shape for photo in found.values()} == {(24, 32, 3)}
+
+
+def test_photos_that_cannot_be_read_are_left_out_by_name(tmp_path: Path) -> None:
+    (tmp_path / "broken.jpg").write_bytes(b"not a photo")
+    with pytest.warns(UserWarning, match=r"broken\.jpg: expected an image"), pytest.raises(PhotoError, match="none"):
+        photos_from(tmp_path)
+    Image.new("L", (32, 24)).save(tmp_path / "sound.png")
+    with pytest.warns(UserWarning, match=r"broken\.jpg"):
+        assert list(photos_from(tmp_path)) == ["sound.png"]
+
+
+def test_no_photos_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(PhotoError, match="nowhere"):
+        photos_from(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match="at least 1, got 0"):
+        photos_from(tmp_path, 0)
+
+
+def test_means_over_photos_leave_out_what_has_no_value() -> None:
+    measured = {"same": [2.0, 2.0, 2.0], "two": [0.0, np.nan, 1.0], "one": [np.nan, 3.0, np.nan]}
+    found = means_over_photos(measured)
+    assert found["estimate"].to_dict() == {"same": 2.0, "two": 0.5, "one": 3.0}
+    assert found["n_photos"].tolist() == [3, 2, 1]
+    assert found.loc["same", ["ci_low", "ci_high"]].tolist() == [2.0, 2.0]
+    assert found.loc["two", ["ci_low", "ci_high"]].tolist() == [0.0, 1.0]
+    assert found.loc["one", ["ci_low", "ci_high"]].isna().all()
+    pd.testing.assert_frame_equal(means_over_photos(pd.DataFrame(measured)), found)
 
 
 @pytest.mark.slow

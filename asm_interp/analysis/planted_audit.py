@@ -1,7 +1,7 @@
 """The audit: explanations of models of planted worlds, graded against the truth that was planted.
 
 Each model is measured photo by photo (`asm_interp.analysis.graded_model`). Models that differ in nothing but the seed
-form a group; its grades are means over seeds and photos, with intervals that resample both.
+form a group; its grades are means over seeds and photos, with intervals over both.
 """
 
 from __future__ import annotations

@@ -111,7 +111,7 @@ class BiasOverPhotos:
         if lam == least:
             return "nothing to compare", f"this is the least λ of the family; {level}"
         change = _row(self.differences.set_index("setting"), lam)
-        told = f"distance from even {_interval(change)} against λ = {least:g}; {level}"
+        told = f"distance from even {_interval(change)} against λ = {least:g}, for this λ alone; {level}"
         if change["ci_low"] > 0:
             return "contradicted", f"the bias is larger: {told}"
         if not change["ci_high"] < 0:

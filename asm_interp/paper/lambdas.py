@@ -58,7 +58,7 @@ def _from_sweep(inputs: Inputs, folder: Path) -> tuple[pd.DataFrame, str]:
     seeds = number_text(table["n_seeds"], "seeds").removeprefix("n = ")
     several = table["n_seeds"].max() > 1
     words = f"{seeds}, {each}{' each' if several else ''} ({folder.as_posix()}); intervals over "
-    words += "seeds and photos, somewhat too narrow with few seeds" if several else "photos alone"
+    words += "seeds and photos" if several else "photos alone"
     if table["n_seeds"].min() > 1:
         table, found = _against_best(inputs, table, rows)
         words += f". {found}"

@@ -94,9 +94,11 @@ def corners(inputs: Inputs) -> Drawing:
     maps = map_rows({"high": high, "low": low}, what=f"share held, {mapped}")
     estimates = pd.concat(rows.assign(what=name) for name, rows in found.items())
     n_tests, fewest = max(rows["p"].notna().sum() for rows in found.values()), min(map(len, sources.values()))
+    models = [name for name in sources if not name.startswith("planted")]
     caption = (
-        f"High and low: the best and worst {100 * SHARE:g} % of each photo's crops; a crop covers a corner within "
-        f"1/{1 / CORNER_TOLERANCE:g} of the sides; size is area and aspect, centrality the distance of the crop's "
+        f"Scores of {', '.join(models)} and of planted rules. High and low: the best and worst {100 * SHARE:g} % of "
+        f"each photo's crops; a crop covers a corner within 1/{1 / CORNER_TOLERANCE:g} of the sides; size is area and "
+        "aspect, centrality the distance of the crop's "
         f"centre from the photo's. 95 % intervals over photos, {how.resamples} resamples. p: photos' signs "
         f"flipped; Holm's over the {n_tests} rows of a source in the CSV{_least(fewest)}. "
         f"{few_photos(fewest)} Planted: drawn scenes of the world of {quoted([PLANTED_MODEL])}, with corner preference "

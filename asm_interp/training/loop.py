@@ -413,6 +413,7 @@ class _Run:
         accuracies = photo_accuracies(self.bare, photos, config.delta)
         low, high = bootstrap_interval(accuracies, seed=config.seed)
         measured = {f"{split}_ranking_accuracy": _mean(accuracies), "ci_low": low, "ci_high": high}
+        measured = {name: value for name, value in measured.items() if np.isfinite(value)}  # few photos: no interval
         n_photos = int(np.isfinite(accuracies).sum())
         card: dict[str, Any] = {
             "lambda": config.lam,
@@ -420,7 +421,7 @@ class _Run:
             "seed": config.seed,
             "epochs": config.epochs,
             "photos": len(self.photos[0]),
-            "metrics": (measured if n_photos else {}) | {"delta": config.delta, "n_photos": n_photos},
+            "metrics": measured | {"delta": config.delta, "n_photos": n_photos},
             "licence": "MIT",
         } | ({"note": config.note} if config.note else {})
         if config.is_planted:

@@ -293,11 +293,11 @@ def test_verdict_texts() -> None:
     rather = "the model has learned right rather than another rule"
     assert f"{rather}: undecided on shapes, correlation difference −.10 [−.20, .10]" in texts
     assert (
-        "λ takes centred θstd out of the corners: supported on shapes, change of log₂ density -1.00 [-2.00, -.50]"
+        "λ takes centred θstd out of the corners: supported on shapes, change of log₂ density −1.00 [−2.00, −.50]"
         in texts
     )
     assert (
-        "the corner statistic follows the planted preference: supported on shapes, -.09 at β = 0, slope .60 [.50, .70]"
+        "the corner statistic follows the planted preference: supported on shapes, −.09 at β = 0, slope .60 [.50, .70]"
         in texts
     )
     assert "distractors outside a crop do not matter: not supported on shapes, SD .20 [.10, .30]" in texts

@@ -266,7 +266,7 @@ def test_crop_maps_show_the_ranks_of_annotated_and_predicted_scores(made: dict[s
     assert len(crops) == 3
     assert crops["annotated"].is_monotonic_decreasing
     titles = [ax.get_title() for ax in made["fig4"].figure.axes]
-    assert titles[1].startswith(f"a: annotated {crops['annotated'].iloc[0]:.2f}, rank 1")
+    assert titles[1].split("\n")[:2] == [f"a: annotated {crops['annotated'].iloc[0]:.2f}", "rank 1"]
 
 
 def test_formats_are_kept_and_circles_are_inside(made: dict[str, Drawing]) -> None:

@@ -84,7 +84,7 @@ def test_photos_of_ones_own(notebook: NotebookPage, tmp_path: Path, lab_folder: 
     path = notebook.page.get_by_placeholder("or a path").first
     path.fill("nowhere.jpg")
     notebook.press(path, "Enter")
-    notebook.expect("nowhere.jpg: ")
+    notebook.expect("no photo 'nowhere.jpg'; there are")
     Image.fromarray(photo[:, ::-1]).save(lab_folder / "mirrored.png")
     path.fill("mirrored.png")
     with notebook.changes(canvas):

@@ -66,9 +66,10 @@ while kills < 10:  # at random moments; a run that gets through is followed by a
     assert status in (None, 0), status
     kills += status is None
     runs += status == 0
-for write in (1, 2, 3, 4, 5, 2, 3):  # configuration, states, metrics
-    writes += ended(start(root / f"run{runs}", write), 300) == -signal.SIGKILL
 assert ended(start(root / f"run{runs}"), 300) == 0
+for write in (1, 2, 3, 4, 5, 9, 14):  # configuration, states, metrics
+    writes += ended(start(root / f"write{write}", write), 300) == -signal.SIGKILL
+    assert ended(start(root / f"write{write}"), 300) == 0
 for leftover in (root / "checkpoint" / "run",):  # and while the finished checkpoint is written
     child = start(root / "checkpoint")
     assert ended(child, 300) == 0
@@ -77,7 +78,7 @@ for leftover in (root / "checkpoint" / "run",):  # and while the finished checkp
     assert not (leftover / "run.safetensors").exists()
     assert ended(start(root / "checkpoint"), 300) == 0
 expected = results(root / "undisturbed")
-for name in [*(f"run{number}" for number in range(1, runs + 1)), "checkpoint"]:
+for name in sorted(path.name for path in root.iterdir() if (path / "run").is_dir()):
     assert results(root / name) == expected, name
 print(kills, writes, runs)
 """
@@ -93,5 +94,5 @@ def test_killed_runs_end_with_the_weights_of_an_undisturbed_one(
     assert done.returncode == 0, done.stdout + done.stderr
     kills, writes, runs = map(int, done.stdout.split())
     assert kills == 10
-    assert writes >= 5  # a run that was nearly done writes fewer files
+    assert writes == 8
     assert runs >= 1

@@ -27,7 +27,7 @@ def audit(
     seeds: Annotated[int, typer.Option(min=1, help="Models of each world of shapes.")] = 5,
     photos: Annotated[int | None, typer.Option(min=2, help="Held-out photos; 80, or 16 if quick.")] = None,
     worlds: Annotated[int | None, typer.Option(min=2, help="Simulated annotations; 200, or 40 if quick.")] = None,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Models trained at a time; half the cores.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Models trained at a time; one for each core.")] = None,
     out: Out = Path("audit"),
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
 ) -> None:

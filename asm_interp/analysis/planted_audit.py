@@ -19,7 +19,7 @@ from asm_interp.analysis.dose_response import HELD, line_fit
 from asm_interp.analysis.expressivity import by_partition, ceiling
 from asm_interp.analysis.graded_model import INSIDE, OUTSIDE, GradedModel, Key, check_seeds
 from asm_interp.analysis.localisation import EXPLANATIONS, MEASURES
-from asm_interp.analysis.statistics import Resampling, fisher_mean, hierarchical_interval
+from asm_interp.analysis.statistics import Resampling, fisher_mean, hierarchical_interval, over_seeds, percentiles
 from asm_interp.data.planted import RULES, rule_grid
 from asm_interp.geometry.boxes import FloatArray
 from asm_interp.geometry.patterns import CompositionPattern
@@ -57,23 +57,6 @@ class _Group:
     ) -> Grade:
         own: dict[str, Any] = self.models[0].setting._asdict() | {"n_seeds": len(self.models)}
         return Grade(self.data, part, explanation, truth, estimate, low, high, **(own | more))
-
-    def limits(self, values: FloatArray) -> tuple[float, float]:
-        """Limits between which a share `how.level` of resampled values, or of random heads, lie."""
-        low, high = np.quantile(values, [(1 - self.how.level) / 2, (1 + self.how.level) / 2])
-        return float(low), float(high)
-
-    def over_seeds(self, by_seed: FloatArray, over_photos: tuple[float, float]) -> tuple[float, float]:
-        """Interval of a mean over seeds, [S], from that over photos, as `hierarchical_interval` has it of a mean."""
-        if len(by_seed) == 1:
-            return over_photos
-        from scipy.stats import t
-
-        mean = float(by_seed.mean())
-        spread = float(by_seed.std(ddof=1)) / len(by_seed) ** 0.5
-        seeds = float(t.ppf((1 + self.how.level) / 2, len(by_seed) - 1)) * spread
-        low, high = (float(np.hypot(mean - end, seeds)) for end in over_photos)
-        return mean - low, mean + high
 
     def values(self, key: Key) -> FloatArray:
         return np.array([model.measures[key] for model in self.models])
@@ -131,7 +114,7 @@ def _own_grades(group: _Group) -> Iterator[Grade]:
         known = ~np.isnan(heads).all(axis=(0, 1))
         if known.any():
             means = heads[..., known].mean(axis=-1)
-            limits = group.limits(means)
+            limits = percentiles(means, group.how.level)
             yield group.row(
                 "localisation", "random_head", "auc, range over heads", float(means.mean()), *limits,
                 n_photos=int(known.sum()),
@@ -175,10 +158,11 @@ def _rule_grades(group: _Group) -> Iterator[Grade]:
     ):
         by_seed = measure(maps.mean(axis=1))
         resampled = np.mean([measure(np.tensordot(draws, one, 1)) for one in maps], axis=0)
-        yield row(truth, float(by_seed.mean()), *group.over_seeds(by_seed, group.limits(resampled)))
+        mean = float(by_seed.mean())
+        yield row(truth, mean, *over_seeds(percentiles(resampled, group.how.level), by_seed, mean, group.how.level))
         if len(heads):
             values = measure(of_heads)
-            yield row(f"{truth}; random heads", float(values.mean()), *group.limits(values))
+            yield row(f"{truth}; random heads", float(values.mean()), *percentiles(values, group.how.level))
     yield group.row("rule", "pattern", "ceiling", most, np.nan, np.nan, n_photos=0)
     for truth, each in (("right rule named", planes.mean(axis=1)), ("right rule named; random heads", heads)):
         if len(each):

@@ -82,10 +82,10 @@ def bootstrap_interval(
         return float("nan"), float("nan")
     rng = np.random.default_rng(seed)
     means = np.array([values[rng.integers(len(values), size=len(values))].mean(axis=0) for _ in range(resamples)])
-    return _percentiles(means if statistic is None else statistic(means), level)
+    return percentiles(means if statistic is None else statistic(means), level)
 
 
-def _percentiles(draws: FloatArray, level: float) -> tuple[float, float]:
+def percentiles(draws: FloatArray, level: float) -> tuple[float, float]:
     """Interval that holds the middle of the draws, [B], but for those that are NaN."""
     known = draws[~np.isnan(draws)]
     if not len(known):
@@ -135,21 +135,41 @@ def hierarchical_interval(values: npt.ArrayLike, how: Resampling | None = None) 
         raise ValueError(f"values have shape [seeds, photos], got {array.shape}")
     present = ~np.isnan(array)
     array, present = (each[present.any(axis=1)][:, present.any(axis=0)] for each in (array, present))
-    n_seeds, n_photos = array.shape
+    n_photos = array.shape[1]
     if n_photos < 2:
         return float("nan"), float("nan")
     filled = np.where(present, array, 0.0)
     photos = np.random.default_rng(how.seed).multinomial(n_photos, np.full(n_photos, 1 / n_photos), how.resamples)
     total, count = photos @ filled.sum(axis=0), photos @ present.sum(axis=0)
-    low, high = _percentiles(total / count, how.level)
-    if n_seeds == 1:
-        return low, high
+    low, high = percentiles(total / count, how.level)
+    by_seed = filled.sum(axis=1) / present.sum(axis=1)
+    return over_seeds((low, high), by_seed, float(filled.sum() / present.sum()), how.level)
+
+
+def over_seeds(over_photos: tuple[float, float], by_seed: FloatArray, mean: float, level: float) -> tuple[float, float]:
+    """An interval over photos made one over seeds too; see `hierarchical_interval`.
+
+    Parameters
+    ----------
+    over_photos : (float, float)
+    by_seed : array of float64, [S]
+        The statistic of each seed; of one seed the interval stays as it is.
+    mean : float
+        What the interval is about.
+    level : float
+
+    Returns
+    -------
+    (float, float)
+    """
+    if len(by_seed) == 1:
+        return over_photos
     from scipy.stats import t
 
-    mean = filled.sum() / present.sum()
-    spread = float((filled.sum(axis=1) / present.sum(axis=1)).std(ddof=1)) / np.sqrt(n_seeds)
-    seeds = float(t.ppf((1 + how.level) / 2, n_seeds - 1)) * spread
-    return float(mean - np.hypot(mean - low, seeds)), float(mean + np.hypot(high - mean, seeds))
+    spread = float(by_seed.std(ddof=1)) / len(by_seed) ** 0.5
+    seeds = float(t.ppf((1 + level) / 2, len(by_seed) - 1)) * spread
+    low, high = (float(np.hypot(mean - end, seeds)) for end in over_photos)
+    return mean - low, mean + high
 
 
 def permutation_p(observed: float, null: npt.ArrayLike, alternative: Alternative = "two-sided") -> float:

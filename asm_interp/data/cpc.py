@@ -17,7 +17,7 @@ from asm_interp.data.reading import (
     clean_boxes,
     extent,
     fault,
-    folder_of,
+    forms_of,
     numbers,
     read_json,
     read_text,
@@ -98,14 +98,13 @@ def cpc_sources(root: str | os.PathLike[str]) -> list[Path]:
     DatasetError
         If there is none.
     """
-    folder = folder_of(root)
-    if folder != Path(root):
-        return [Path(root)]
+    return forms_of(root, _forms, f"{_JSON} or {_RAW}/")
+
+
+def _forms(folder: Path) -> list[Path]:
     sources = [path for path in (folder / _JSON, folder / _RAW) if path.exists()]
     if not sources and any(folder.glob("*.txt")):
         return [folder]  # the folder of texts itself
-    if not sources:
-        raise fault(folder, f"{_JSON} or {_RAW}/", sorted(p.name for p in folder.iterdir()))
     return sources
 
 

@@ -17,6 +17,7 @@ from asm_interp.data.reading import (
     extent,
     fault,
     folder_of,
+    forms_of,
     numbers,
     read_json,
 )
@@ -158,13 +159,11 @@ def fcdb_sources(root: str | os.PathLike[str]) -> list[Path]:
     DatasetError
         If there is none.
     """
-    folder = folder_of(root)
-    if folder != Path(root):
-        return [Path(root)]
-    files = [folder / name for name in _FILES.values() if (folder / name).is_file()]
-    if not files:
-        raise fault(folder, " or ".join(_FILES.values()), sorted(p.name for p in folder.iterdir()))
-    return files
+    return forms_of(root, _files, " or ".join(_FILES.values()))
+
+
+def _files(folder: Path) -> list[Path]:
+    return [folder / name for name in _FILES.values() if (folder / name).is_file()]
 
 
 def _name(entry: Any, key: str, where: str) -> str:

@@ -13,7 +13,7 @@ from asm_interp.data.reading import (
     clean_boxes,
     extent,
     fault,
-    folder_of,
+    forms_of,
     numbers,
     read_json,
     read_mat,
@@ -86,13 +86,11 @@ def flms_sources(root: str | os.PathLike[str]) -> list[Path]:
     DatasetError
         If there is none.
     """
-    folder = folder_of(root)
-    if folder != Path(root):
-        return [Path(root)]
-    sources = [path for path in (folder / _JSON, *sorted(folder.glob("*.mat"))) if path.is_file()]
-    if not sources:
-        raise fault(folder, f"{_JSON} or a .mat file", sorted(p.name for p in folder.iterdir()))
-    return sources
+    return forms_of(root, _files, f"{_JSON} or a .mat file")
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in (folder / _JSON, *sorted(folder.glob("*.mat"))) if path.is_file()]
 
 
 def _from_json(path: Path) -> Iterator[tuple[str, FloatArray]]:

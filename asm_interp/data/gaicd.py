@@ -18,7 +18,7 @@ from asm_interp.data.reading import (
     clean_boxes,
     extent,
     fault,
-    folder_of,
+    forms_of,
     numbers,
     read_json,
     read_mat,
@@ -95,16 +95,15 @@ def gaicd_sources(root: str | os.PathLike[str]) -> list[Path]:
         If there is none.
     """
     root = Path(root)
-    if root.is_file():
-        if root.suffix not in _READERS:
-            raise fault(root, "a folder, a .json or a .mat file", f"a {root.suffix or 'nameless'} file")
-        return [root]
-    folder = folder_of(root)
+    if root.is_file() and root.suffix not in _READERS:
+        raise fault(root, "a folder, a .json or a .mat file", f"a {root.suffix or 'nameless'} file")
+    return forms_of(root, _forms, f"{_JSON}, {_TEXT}/ or a .mat file")
+
+
+def _forms(folder: Path) -> list[Path]:
     sources = [path for path in (folder / _JSON, folder / _TEXT, *sorted(folder.glob("*.mat"))) if path.exists()]
     if not sources and (any(folder.glob("*.txt")) or any(folder.glob("*/*.txt"))):
         return [folder]  # the folder of text itself
-    if not sources:
-        raise fault(folder, f"{_JSON}, {_TEXT}/ or a .mat file", sorted(p.name for p in folder.iterdir()))
     return sources
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,22 @@ def folder_of(root: str | os.PathLike[str]) -> Path:
     if not path.exists():
         raise fault(path, "a data set's folder or its annotation file", "nothing there")
     return path if path.is_dir() else path.parent
+
+
+def forms_of(root: str | os.PathLike[str], find: Callable[[Path], list[Path]], expected: str) -> list[Path]:
+    """Forms of the annotations that are there: the file that was given, or what `find` finds in the folder.
+
+    Raises
+    ------
+    DatasetError
+        If there is none.
+    """
+    folder = folder_of(root)
+    if folder != Path(root):
+        return [Path(root)]
+    if not (sources := find(folder)):
+        raise fault(folder, expected, sorted(path.name for path in folder.iterdir()))
+    return sources
 
 
 def read_text(path: Path) -> str:

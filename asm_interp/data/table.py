@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from asm_interp.data.crops import SPLITS, CropDataset, CropSample, Note
-from asm_interp.data.reading import PhotoFolder, assemble, clean_boxes, fault, folder_of, split_of
+from asm_interp.data.reading import PhotoFolder, assemble, clean_boxes, fault, forms_of, split_of
 from asm_interp.geometry.boxes import FloatArray, Size
 
 if TYPE_CHECKING:
@@ -97,13 +97,11 @@ def table_sources(root: str | os.PathLike[str]) -> list[Path]:
     DatasetError
         If there is none.
     """
-    folder = folder_of(root)
-    if folder != Path(root):
-        return [Path(root)]
-    sources = [folder / name for name in _FILES if (folder / name).is_file()]
-    if not sources:
-        raise fault(folder, " or ".join(_FILES), sorted(p.name for p in folder.iterdir()))
-    return sources
+    return forms_of(root, _files, " or ".join(_FILES))
+
+
+def _files(folder: Path) -> list[Path]:
+    return [folder / name for name in _FILES if (folder / name).is_file()]
 
 
 def _rows(path: Path) -> pd.DataFrame:
